@@ -1,0 +1,213 @@
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <functional>
+#include <iostream>
+#include <nlohmann/json.hpp>
+
+#include "apps/support/command_line.h"
+#include "apps/support/progress.h"
+#include "engine/kernels.h"
+#include "engine/names.h"
+#include "engine/parallel.h"
+#include "engine/rng.h"
+#include "engine/variable.h"
+#include "mixup/losses.h"
+#include "nn/networks.h"
+#include "nn/optimizer.h"
+
+namespace {
+
+using engine::Tensor;
+using engine::Variable;
+using nlohmann::ordered_json;
+
+struct Options {
+  std::string model = "resnet18", kernel, loss = "ce";
+  int64_t batch = 128, size = 32, steps = 6, classes = 100;
+  int threads = 0;
+};
+
+double median(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  const size_t middle = values.size() / 2;
+  return values.size() % 2 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
+}
+
+Tensor random_tensor(engine::Shape shape) {
+  engine::Rng rng(0, engine::Purpose::bench, 0, static_cast<uint32_t>(shape.elements()));
+  Tensor values(shape);
+  for (int64_t i = 0; i < values.elements(); ++i) values.data()[i] = static_cast<float>(rng.uniform(-1, 1));
+  return values;
+}
+
+/// Whole training steps on random data: forward, loss, backward, SGD with Nesterov momentum and weight decay.
+ordered_json time_steps(const Options& o) {
+  const auto network = nn::make_network(o.model, {.classes = o.classes, .size = o.size});
+  nn::Sgd optimizer(*network, {.momentum = 0.9f, .weight_decay = 1e-4f, .nesterov = true});
+  const mixup::Loss criterion = mixup::make_loss(o.loss, {});
+  const Variable images(random_tensor({o.batch, o.size, o.size, 3}));
+  engine::Rng rng(0, engine::Purpose::bench);
+  mixup::Targets targets;
+  for (int64_t i = 0; i < o.batch; ++i) {
+    targets.a.push_back(static_cast<int>(rng.below(o.classes)));
+    targets.b.push_back(static_cast<int>(rng.below(o.classes)));
+    targets.lambda.push_back(0.7f);
+  }
+  std::vector<double> seconds;
+  for (int64_t step = 0; step <= o.steps; ++step) {
+    const apps::Stopwatch watch;
+    engine::backward(criterion(network->forward(images, nn::Mode::train), targets));
+    optimizer.step(0.1f);
+    if (step > 0) seconds.push_back(watch.seconds());  // the first one fills the pool
+  }
+  const auto rate = [&](double s) { return std::round(100 * static_cast<double>(o.batch) / s) / 100; };
+  return {{"model", o.model}, {"batch", o.batch}, {"size", o.size}, {"threads", engine::threads()}, {"loss", o.loss},
+          {"img_s_median", rate(median(seconds))}, {"img_s_best", rate(*std::min_element(seconds.begin(), seconds.end()))}};
+}
+
+/// One measured kernel call: what it computes and moves, each input read once and each output written once.
+struct Call {
+  std::string shape;
+  double flop, bytes;
+  std::function<void()> run;
+};
+
+/// A 3x3 or 1x1 convolution of a ResNet-18.
+struct ConvShape {
+  int64_t size, ic, oc, kernel, stride;
+};
+const std::vector<ConvShape> resnet18_convolutions{
+    {32, 3, 64, 3, 1},    {32, 64, 64, 3, 1},   {32, 64, 128, 3, 2},  {32, 64, 128, 1, 2},  {16, 128, 128, 3, 1},
+    {16, 128, 256, 3, 2}, {16, 128, 256, 1, 2}, {8, 256, 256, 3, 1},  {8, 256, 512, 3, 2},  {8, 256, 512, 1, 2},
+    {4, 512, 512, 3, 1},
+};
+
+double bytes_of(std::initializer_list<const Tensor*> tensors) {
+  double floats = 0;
+  for (const Tensor* tensor : tensors) floats += static_cast<double>(tensor->elements());
+  return floats * sizeof(float);
+}
+
+enum class Pass { forward, data, weight };
+
+std::vector<Call> convolution_calls(const Options& o, Pass pass) {
+  std::vector<Call> calls;
+  for (const ConvShape& s : resnet18_convolutions) {
+    const int64_t out = s.size / s.stride;
+    Tensor x = random_tensor({o.batch, s.size, s.size, s.ic}), w = random_tensor({s.oc, s.kernel, s.kernel, s.ic});
+    Tensor y = random_tensor({o.batch, out, out, s.oc});
+    const engine::Conv2dSpec spec{.stride = s.stride, .pad = s.kernel / 2};
+    const double flop = 2.0 * static_cast<double>(y.elements() * s.kernel * s.kernel * s.ic);
+    std::function<void()> run;
+    if (pass == Pass::forward) run = [=]() mutable { engine::kernel::conv2d(x, w, spec, y); };
+    if (pass == Pass::data) run = [=]() mutable { engine::kernel::conv2d_backward_data(y, w, spec, x); };
+    if (pass == Pass::weight) run = [=]() mutable { engine::kernel::conv2d_backward_weight(y, x, spec, w); };
+    calls.push_back({engine::text(s.size, "x", s.size, " ", s.ic, " > ", s.oc, " ", s.kernel, "x", s.kernel, "/", s.stride), flop,
+                     bytes_of({&x, &w, &y}), run});
+  }
+  return calls;
+}
+
+/// The calls of a kernel that works on the output of each stage, (n, h, w, c).
+template <class MakeCall>
+std::vector<Call> stage_calls(const Options& o, MakeCall make_call) {
+  std::vector<Call> calls;
+  for (int stage = 0; stage < 4; ++stage) {
+    const int64_t size = 32 >> stage, c = 64 << stage;
+    const Tensor x = random_tensor({o.batch, size, size, c});
+    Call call = make_call(x);
+    call.shape = engine::text(size, "x", size, " ", c);
+    calls.push_back(std::move(call));
+  }
+  return calls;
+}
+
+struct KernelEntry {
+  const char* name;
+  std::vector<Call> (*calls)(const Options& options);
+};
+
+const std::vector<KernelEntry>& kernels() {
+  static const std::vector<KernelEntry> table{
+      {"conv2d", [](const Options& o) { return convolution_calls(o, Pass::forward); }},
+      {"conv2d_backward_data", [](const Options& o) { return convolution_calls(o, Pass::data); }},
+      {"conv2d_backward_weight", [](const Options& o) { return convolution_calls(o, Pass::weight); }},
+      {"batch_norm_train",
+       [](const Options& o) {
+         return stage_calls(o, [](const Tensor& x) {
+           const Tensor c = Tensor::full({x.shape().last()}, 1);
+           return Call{"", 7.0 * static_cast<double>(x.elements()), bytes_of({&x, &x}),
+                       [x, c, y = x.clone(), rm = c.clone(), rv = c.clone(), m = c.clone(), s = c.clone()]() mutable {
+                         engine::kernel::batch_norm_train(x, c, c, {}, rm, rv, y, m, s);
+                       }};
+         });
+       }},
+      {"batch_norm_backward",
+       [](const Options& o) {
+         return stage_calls(o, [](const Tensor& x) {
+           const Tensor c = Tensor::full({x.shape().last()}, 1);
+           return Call{"", 9.0 * static_cast<double>(x.elements()), bytes_of({&x, &x, &x}),
+                       [x, c, dx = x.clone(), dy = x.clone(), dg = c.clone(), db = c.clone()]() mutable {
+                         engine::kernel::batch_norm_backward(dy, x, c, c, c, true, dx, dg, db);
+                       }};
+         });
+       }},
+      {"relu",
+       [](const Options& o) {
+         return stage_calls(o, [](const Tensor& x) {
+           return Call{"", static_cast<double>(x.elements()), bytes_of({&x, &x}),
+                       [x, y = x.clone()]() mutable { engine::kernel::relu(x, y); }};
+         });
+       }},
+      {"add",
+       [](const Options& o) {
+         return stage_calls(o, [](const Tensor& x) {
+           return Call{"", static_cast<double>(x.elements()), bytes_of({&x, &x, &x}),
+                       [x, b = x.clone(), y = x.clone()]() mutable { engine::kernel::add(x, b, y); }};
+         });
+       }},
+  };
+  return table;
+}
+
+void time_kernel(const Options& o) {
+  std::printf("%s, batch %ld, %d threads, median of %ld\n\n", o.kernel.c_str(), o.batch, engine::threads(), o.steps);
+  std::printf("%-24s %10s %10s %10s\n", "shape", "ms", "GFLOP/s", "GB/s");
+  for (const Call& call : engine::find_named(kernels(), "kernel", o.kernel).calls(o)) {
+    call.run();
+    std::vector<double> seconds;
+    for (int64_t step = 0; step < o.steps; ++step) {
+      const apps::Stopwatch watch;
+      call.run();
+      seconds.push_back(watch.seconds());
+    }
+    const double s = median(seconds);
+    std::printf("%-24s %10.3f %10.1f %10.1f\n", call.shape.c_str(), s * 1e3, call.flop / s * 1e-9, call.bytes / s * 1e-9);
+  }
+}
+
+}  // namespace
+
+/// Times whole training steps, or one kernel at the shapes of a ResNet-18, on random data.
+int main(int argc, char** argv) {
+  return apps::run_program("bench", [&] {
+    Options o;
+    apps::CommandLine line("bench", "Times training steps (one JSON line) or one kernel (a table) on random data.\n"
+                                    "Example: bench --model resnet18 --batch 128 --steps 6 --threads 2");
+    line.add("--model", o.model, "Network")->check(apps::one_of("model", engine::names_of(nn::networks())));
+    line.add("--kernel", o.kernel, "Time this kernel instead")->check(apps::one_of("kernel", engine::names_of(kernels())));
+    line.add("--loss", o.loss, "Loss")->check(apps::one_of("loss", engine::names_of(mixup::losses())));
+    line.add("-b,--batch,--batch-size", o.batch, "Images in a step")->check(apps::between(2, 1e6));
+    line.add("--size", o.size, "Height and width of the images")->check(apps::between(8, 1024));
+    line.add("--classes", o.classes, "Classes")->check(apps::between(2, 1e6));
+    line.add("--steps", o.steps, "Timed repetitions, after one that is not")->check(apps::between(1, 1e6));
+    line.add("--threads", o.threads, "Computing threads; 0: all cores")->check(apps::between(0, 1024));
+    if (!line.parse(argc, argv)) return;
+
+    if (o.threads > 0) engine::set_threads(o.threads);
+    engine::flush_denormals();
+    if (o.kernel.empty()) std::cout << time_steps(o).dump() << '\n';
+    else time_kernel(o);
+  });
+}

@@ -1,0 +1,86 @@
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <iostream>
+#include <nlohmann/json.hpp>
+
+#include "apps/support/command_line.h"
+#include "engine/names.h"
+#include "mixup/losses.h"
+
+namespace {
+
+using nlohmann::ordered_json;
+
+/// The largest difference between a gradient and central differences of the loss.
+double difference_error(const mixup::LossEntry& entry, std::vector<double> z, mixup::Pair pair,
+                        const mixup::LossOptions& options, const std::vector<double>& gradient) {
+  std::vector<double> unused(z.size());
+  const int classes = static_cast<int>(z.size());
+  double worst = 0;
+  for (size_t c = 0; c < z.size(); ++c) {
+    const double at = z[c], step = 1e-5 * std::max(1.0, std::abs(at));
+    z[c] = at + step;
+    const double above = entry.explain(z.data(), classes, pair, options, unused.data()).loss;
+    z[c] = at - step;
+    const double below = entry.explain(z.data(), classes, pair, options, unused.data()).loss;
+    z[c] = at;
+    worst = std::max(worst, std::abs((above - below) / (2 * step) - gradient[c]));
+  }
+  return worst;
+}
+
+double ten_digits(double value) { return std::abs(value) < 1e5 ? std::round(value * 1e10) / 1e10 : value; }
+
+}  // namespace
+
+/// A calculator for one row of logits: the loss, its terms, its gradient, and how central differences agree with it.
+int main(int argc, char** argv) {
+  return apps::run_program("loss", [&] {
+    std::string name = "dm";
+    std::vector<double> logits{2, 1, 0, -1};
+    mixup::Pair pair{0, 1, 0.3};
+    mixup::LossOptions options;
+    bool json = false;
+
+    apps::CommandLine line("loss", "Computes a loss of one mixed sample, its terms and its gradient.\n"
+                                   "Example: loss --loss dm --logits 2,1,0,-1 --a 0 --b 1 --lambda 0.3");
+    line.add("--loss", name, "Loss")->check(apps::one_of("loss", engine::names_of(mixup::losses())));
+    line.add_list("--logits", logits, "Logits, one for each class, separated by commas");
+    line.add("--a", pair.a, "Class with share lambda");
+    line.add("--b", pair.b, "Class with share 1 - lambda");
+    line.add("--lambda", pair.lambda, "Share of class a")->check(apps::between(0, 1));
+    line.add("--dm-eta", options.dm_eta, "Weight of the decoupled term of --loss dm")->check(apps::between(0, 1e6));
+    line.add_switch("--json", json, "Print one JSON object");
+    if (!line.parse(argc, argv)) return;
+
+    const int classes = static_cast<int>(logits.size());
+    for (int label : {pair.a, pair.b}) {
+      if (label < 0 || label >= classes) {
+        throw apps::UsageError(engine::text("class ", label, " is not among the ", classes, " classes of --logits"));
+      }
+    }
+    const mixup::LossEntry& entry = engine::find_named(mixup::losses(), "loss", name);
+    std::vector<double> gradient(logits.size());
+    const auto [loss, terms] = entry.explain(logits.data(), classes, pair, options, gradient.data());
+    const double error = difference_error(entry, logits, pair, options, gradient);
+
+    if (json) {
+      ordered_json object{{"loss", ten_digits(loss)}};
+      for (const auto& [term, value] : terms) object["terms"][term] = ten_digits(value);
+      for (double slope : gradient) object["gradient"].push_back(ten_digits(slope));
+      object["finite_difference_error"] = error;
+      std::cout << object.dump() << '\n';
+      return;
+    }
+    std::printf("loss         %14.10f\n", loss);
+    for (const auto& [term, value] : terms) std::printf("  %-11s%14.10f\n", term, value);
+    std::printf("\nclass     logit        gradient\n");
+    for (int c = 0; c < classes; ++c) {
+      const auto k = static_cast<size_t>(c);
+      const char* mark = c == pair.a ? "  a" : c == pair.b ? "  b" : "";
+      std::printf("%5d  %8.4g  %14.10f%s\n", c, logits[k], gradient[k], mark);
+    }
+    std::printf("\nlargest difference to central differences: %.1e\n", error);
+  });
+}

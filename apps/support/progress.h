@@ -1,0 +1,43 @@
+#pragma once
+
+#include <chrono>
+#include <string>
+
+namespace apps {
+
+/// Seconds since it was made or reset.
+class Stopwatch {
+ public:
+  double seconds() const { return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count(); }
+  void reset() { start_ = std::chrono::steady_clock::now(); }
+
+ private:
+  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+};
+
+/// Seconds as "0:07", "12:34" or "1:02:03".
+std::string clock_time(double seconds);
+
+/// Shows how training goes on stderr: one line that is redrawn where that is a terminal, else a line now and then.
+class Progress {
+ public:
+  /// What is known after a step; `steps` is the length of the epoch.
+  struct Report {
+    int64_t epoch, epochs, step, steps;
+    double loss, lr, images_per_second, eta_seconds, data_wait;   // data_wait: share of the time, 0 to 1
+  };
+
+  explicit Progress(int64_t log_interval);
+  ~Progress() { clear(); }
+  void show(const Report& report);
+  void note(const std::string& text);   // "evaluating", on a terminal only
+  void clear();                         // before anything else is printed
+
+ private:
+  bool terminal_;
+  int64_t log_interval_;
+  bool drawn_ = false;
+  Stopwatch since_draw_;
+};
+
+}  // namespace apps

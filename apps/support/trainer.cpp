@@ -1,0 +1,186 @@
+#include "apps/support/trainer.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <optional>
+#include <thread>
+
+#include "apps/support/progress.h"
+#include "data/loader.h"
+#include "engine/names.h"
+#include "engine/ops.h"
+#include "engine/parallel.h"
+#include "mixup/losses.h"
+#include "mixup/policies.h"
+#include "nn/networks.h"
+#include "nn/optimizer.h"
+#include "nn/schedule.h"
+#include "nn/weights.h"
+
+namespace apps {
+
+using data::Batch;
+using data::Loader;
+using engine::Purpose;
+using engine::Rng;
+using engine::Variable;
+using nn::Mode;
+
+namespace {
+
+struct Evaluation {
+  double loss, top1, top5;   // mean cross entropy; percent
+};
+
+/// How many classes score higher than the label; of equal scores the lower class counts as higher, and so does a NaN.
+int rank_of(const float* logits, int classes, int label) {
+  int rank = 0;
+  for (int c = 0; c < classes; ++c) {
+    const bool lower = logits[c] < logits[label] || (logits[c] == logits[label] && c >= label);
+    rank += !lower;
+  }
+  return rank;
+}
+
+Evaluation evaluate(nn::Module& network, Loader& loader) {
+  const engine::NoGrad no_grad;
+  const mixup::Loss cross_entropy = mixup::make_loss("ce", {});
+  double loss = 0, top1 = 0, top5 = 0, count = 0;
+  loader.start(0);
+  for (Batch batch; loader.next(batch);) {
+    const Variable logits = network.forward(Variable(batch.images), Mode::eval);
+    const auto n = static_cast<double>(batch.count());
+    loss += n * cross_entropy(logits, mixup::targets(mixup::unmixed(batch), batch.labels)).value().item();
+    const int classes = static_cast<int>(logits.shape()[1]);
+    for (int64_t i = 0; i < batch.count(); ++i) {
+      const int rank = rank_of(logits.value().data() + i * classes, classes, batch.labels[static_cast<size_t>(i)]);
+      top1 += rank < 1;
+      top5 += rank < 5;
+    }
+    count += n;
+  }
+  return {loss / count, 100 * top1 / count, 100 * top5 / count};
+}
+
+int64_t steps_of(double epochs, int64_t batches) { return std::llround(epochs * static_cast<double>(batches)); }
+
+}  // namespace
+
+void add_trainer_flags(CommandLine& line, TrainerOptions& o) {
+  line.group("Model");
+  line.add("--model,--arch", o.model, "Network")->check(one_of("model", engine::names_of(nn::networks())));
+
+  line.group("Mixing and loss");
+  line.add("--mix", o.mix, "How images are mixed")->check(one_of("policy", engine::names_of(mixup::policies())));
+  line.add("--mix-alpha", o.mix_alpha, "lambda ~ Beta(alpha, alpha); 0: the policy's custom")->check(between(0, 1e6));
+  line.add("--mix-prob", o.mix_prob, "Share of the batches that are mixed")->check(between(0, 1));
+  line.add("--loss", o.loss, "Loss of the mixed targets")->check(one_of("loss", engine::names_of(mixup::losses())));
+  line.add("--dm-eta", o.dm_eta, "Weight of the decoupled term of --loss dm")->check(between(0, 1e6));
+
+  line.group("Training");
+  line.add("--epochs", o.epochs, "Passes over the training set")->check(between(1, 1e6));
+  line.add("--max-steps", o.max_steps, "Stop after so many steps; 0: never")->check(between(0, 1e12));
+  line.add("-b,--batch-size", o.batch_size, "Images in a step")->check(between(1, 1e6));
+  line.add("--lr", o.lr, "Learning rate")->check(between(0, 1e6));
+  line.add("--sched", o.sched, "Schedule of the learning rate")->check(one_of("schedule", engine::names_of(nn::schedules())));
+  line.add("--min-lr", o.min_lr, "Where the cosine ends")->check(between(0, 1e6));
+  line.add("--warmup-epochs", o.warmup_epochs, "Linear rise of the learning rate")->check(between(0, 1e6));
+  line.add("--warmup-lr", o.warmup_lr, "Where the rise starts")->check(between(0, 1e6));
+  line.add("--decay-epochs", o.decay_epochs, "Epochs between two falls of --sched step")->check(between(0.001, 1e6));
+  line.add("--decay-rate", o.decay_rate, "Factor of a fall of --sched step")->check(between(0, 1));
+  line.add("--momentum", o.momentum, "Momentum of SGD")->check(between(0, 0.999999));
+  line.add_switch("--nesterov,!--no-nesterov", o.nesterov, "Nesterov's momentum");
+  line.add("--weight-decay,--wd", o.weight_decay, "Weight decay")->check(between(0, 1e6));
+  line.add_switch("--decay-offsets", o.decay_offsets, "Weight decay on biases and batch norm too");
+  line.add("--seed", o.seed, "Of every random number");
+
+  line.group("Machine");
+  line.add("--threads", o.threads, "Computing threads; 0: all cores")->check(between(0, 1024));
+  line.add("-j,--workers", o.workers, "Threads that prepare data; 0: none")->check(between(0, 256));
+  line.add("--device", o.device, "Where to compute")->check(one_of("device", {"cpu", "cuda"}));
+
+  line.group("Output");
+  line.add("--output", o.output, "Folder that run folders are made in");
+  line.add("--experiment", o.experiment, "Name of the run folder; empty: time, model and data set");
+  line.add("--log-interval,--print-freq", o.log_interval, "Steps between two lines where stderr is no terminal")
+      ->check(between(1, 1e9));
+}
+
+void resolve(TrainerOptions& o) {
+  engine::require_device(o.device == "cuda" ? engine::Device::cuda : engine::Device::cpu);
+  if (o.mix_alpha == 0) o.mix_alpha = engine::find_named(mixup::policies(), "policy", o.mix).alpha;
+  if (o.threads == 0) o.threads = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+  engine::set_threads(o.threads);
+  engine::flush_denormals();
+}
+
+void train(const TrainerOptions& o, const data::Dataset& train_set, const data::Dataset& test_set, RunFolder& run) {
+  Loader loader(train_set, {.batch = o.batch_size, .train = true, .seed = o.seed, .workers = o.workers});
+  Loader test_loader(test_set, {.batch = o.batch_size, .train = false, .workers = o.workers});
+  const int64_t batches = loader.batches();
+  const int64_t steps = o.max_steps > 0 ? std::min(o.max_steps, o.epochs * batches) : o.epochs * batches;
+
+  const auto classes = static_cast<int64_t>(train_set.classes.size());
+  const auto network = nn::make_network(o.model, {.classes = classes, .size = train_set.size, .seed = o.seed});
+  const mixup::Policy policy = mixup::make_policy(o.mix, {.alpha = o.mix_alpha, .prob = o.mix_prob});
+  const mixup::Loss criterion = mixup::make_loss(o.loss, {.dm_eta = o.dm_eta});
+  nn::Sgd optimizer(*network, {.momentum = static_cast<float>(o.momentum),
+                               .weight_decay = static_cast<float>(o.weight_decay),
+                               .nesterov = o.nesterov,
+                               .decay_offsets = o.decay_offsets});
+  const nn::Schedule schedule = nn::make_schedule(
+      o.sched, {.lr = o.lr, .min_lr = o.min_lr, .steps = steps, .warmup_steps = steps_of(o.warmup_epochs, batches),
+                .warmup_lr = o.warmup_lr, .decay_steps = std::max<int64_t>(1, steps_of(o.decay_epochs, batches)),
+                .decay_rate = o.decay_rate});
+
+  std::printf("%s: %ld parameters; %s: %ld training and %ld test images, %ld classes\n\n", o.model.c_str(),
+              nn::count_parameters(*network), train_set.name.c_str(), train_set.count(), test_set.count(), classes);
+  std::printf("epoch  train loss  eval loss   top-1 %%   top-5 %%        lr  images/s  data wait    time\n");
+  std::fflush(stdout);
+
+  Progress progress(o.log_interval);
+  Evaluation evaluation{};
+  int64_t step = 0;
+  for (int64_t epoch = 0; step < steps; ++epoch) {
+    const Stopwatch watch;
+    const double waited_before = loader.waited();
+    const int64_t first_step = step, last_step = std::min(steps, first_step + batches);
+    double loss_sum = 0, lr = 0;
+    const auto waited = [&] { return (loader.waited() - waited_before) / watch.seconds(); };
+    const auto speed = [&] { return static_cast<double>((step - first_step) * o.batch_size) / watch.seconds(); };
+
+    loader.start(epoch);
+    for (Batch batch; step < last_step && loader.next(batch);) {
+      Rng rng(o.seed, Purpose::mix, static_cast<uint32_t>(epoch), static_cast<uint32_t>(step));
+      const mixup::Plan plan = policy(batch, rng);
+      const Variable images(mixup::apply(plan, batch.images));
+      const Variable loss = criterion(network->forward(images, Mode::train), mixup::targets(plan, batch.labels));
+      engine::backward(loss);
+      lr = schedule(step);
+      optimizer.step(static_cast<float>(lr));
+
+      ++step;
+      loss_sum += loss.value().item();
+      ENSURE(std::isfinite(loss_sum), "the loss is ", loss.value().item(), " in step ", step, ": try a lower --lr");
+      progress.show({epoch + 1, o.epochs, step - first_step, last_step - first_step,
+                     loss_sum / static_cast<double>(step - first_step), lr, speed(),
+                     static_cast<double>((steps - step) * o.batch_size) / speed(), waited()});
+    }
+    const double images_per_second = speed(), data_wait = waited();
+    progress.note("evaluating");
+    evaluation = evaluate(*network, test_loader);
+    progress.clear();
+
+    const double train_loss = loss_sum / static_cast<double>(step - first_step);
+    run.append({epoch + 1, train_loss, evaluation.loss, evaluation.top1, evaluation.top5, lr});
+    nn::save_weights(*network, run.path() / "last.safetensors");
+    std::printf("%5ld  %10.4f  %9.4f  %8.2f  %8.2f  %8.5f  %8.0f  %8.1f%%  %6s\n", epoch + 1, train_loss, evaluation.loss,
+                evaluation.top1, evaluation.top5, lr, images_per_second, 100 * data_wait, clock_time(watch.seconds()).c_str());
+    std::fflush(stdout);
+  }
+  std::printf("\nfinal accuracy: %.2f %% top-1 (chance is %.2f %%)\nrun folder: %s\n", evaluation.top1,
+              100.0 / static_cast<double>(classes), run.path().c_str());
+}
+
+}  // namespace apps

@@ -1,0 +1,44 @@
+#pragma once
+
+#include <string>
+
+#include "apps/support/command_line.h"
+#include "apps/support/run_folder.h"
+#include "data/dataset.h"
+
+namespace apps {
+
+/// Everything about a training run that does not depend on the data set, bound to flags by timm's names.
+struct TrainerOptions {
+  std::string model = "resnet20";
+
+  std::string mix = "none";
+  double mix_alpha = 0, mix_prob = 1;   // alpha 0: the policy's own
+  std::string loss = "ce";
+  double dm_eta = 0.1;
+
+  int64_t epochs = 10, max_steps = 0;   // max_steps 0: no limit
+  int64_t batch_size = 128;
+  double lr = 0.1, min_lr = 0, warmup_lr = 1e-5, decay_rate = 0.1;
+  std::string sched = "cosine";
+  double warmup_epochs = 0, decay_epochs = 30;
+  double momentum = 0.9, weight_decay = 1e-4;
+  bool nesterov = false, decay_offsets = false;
+
+  uint64_t seed = 42;
+  int threads = 0, workers = 1;         // threads 0: all cores
+  std::string device = "cpu";
+  std::string output = "output", experiment;
+  int64_t log_interval = 50;
+};
+
+/// Adds the flags of every training program.
+void add_trainer_flags(CommandLine& line, TrainerOptions& options);
+
+/// Fills in what was left to be chosen, prepares the threads, and checks the device.
+void resolve(TrainerOptions& options);
+
+/// Trains, evaluates after every epoch, prints a table of the epochs, and writes the run folder.
+void train(const TrainerOptions& options, const data::Dataset& train_set, const data::Dataset& test_set, RunFolder& run);
+
+}  // namespace apps

@@ -1,0 +1,54 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "data/augment.h"
+
+namespace data {
+
+/// Labelled pictures of one size, all in memory: pixels (n, size, size, 3), bytes, red first.
+struct Dataset {
+  std::string name;
+  int64_t size = 32;
+  std::vector<uint8_t> pixels;
+  std::vector<int> labels;             // 0 .. classes - 1
+  std::vector<std::string> classes;    // their names
+  Normalization normalization;
+  Augmentation augmentation;           // customary for training on it
+
+  int64_t count() const { return static_cast<int64_t>(labels.size()); }
+  const uint8_t* picture(int64_t i) const { return pixels.data() + i * size * size * 3; }
+};
+
+enum class Split { train, test };
+
+/// Where and what to read; a data set takes what concerns it.
+struct DatasetOptions {
+  std::filesystem::path folder;        // of the files, or the one that holds their folder
+  uint64_t seed = 0;                   // of generated pictures
+  int64_t train_count = 10000, test_count = 2000;   // of generated pictures
+};
+
+struct DatasetEntry {
+  const char* name;
+  bool needs_folder;
+  Dataset (*load)(Split split, const DatasetOptions& options);
+};
+
+/// Every data set that can be loaded, by name.
+const std::vector<DatasetEntry>& datasets();
+
+/// Loads a data set; an Error names the file and what is wrong with it, or lists the data sets.
+Dataset load_dataset(const std::string& name, Split split, const DatasetOptions& options);
+
+// data/datasets/cifar.cpp
+Dataset cifar10(Split split, const DatasetOptions& options);
+Dataset cifar100(Split split, const DatasetOptions& options);
+
+// data/datasets/shapes.cpp
+Dataset shapes(Split split, const DatasetOptions& options);
+
+}  // namespace data

@@ -1,0 +1,110 @@
+#include "data/loader.h"
+
+#include <algorithm>
+#include <chrono>
+#include <numeric>
+
+#include "engine/error.h"
+#include "engine/parallel.h"
+
+namespace data {
+
+using engine::Purpose;
+using engine::Rng;
+
+Loader::Loader(const Dataset& dataset, const LoaderOptions& options)
+    : dataset_(dataset), options_(options), slots_(static_cast<size_t>(std::max<int64_t>(1, options.ahead))) {
+  ENSURE(options.batch >= 1, "loader: batch size ", options.batch, " is below 1");
+  ENSURE(batches() >= 1, "data set ", dataset.name, ": its ", dataset.count(), " pictures do not fill one batch of ",
+         options.batch);
+}
+
+Loader::~Loader() { stop(); }
+
+int64_t Loader::batches() const {
+  return options_.train ? dataset_.count() / options_.batch : (dataset_.count() + options_.batch - 1) / options_.batch;
+}
+
+void Loader::start(int64_t epoch) {
+  stop();
+  epoch_ = epoch;
+  if (options_.train) {
+    order_ = Rng(options_.seed, Purpose::shuffle, static_cast<uint32_t>(epoch)).permutation(static_cast<int>(dataset_.count()));
+  } else {
+    order_.resize(static_cast<size_t>(dataset_.count()));
+    std::iota(order_.begin(), order_.end(), 0);
+  }
+  claimed_ = delivered_ = 0;
+  for (int i = 0; i < options_.workers; ++i) workers_.emplace_back([this] { work(); });
+}
+
+bool Loader::next(Batch& batch) {
+  if (delivered_ == batches()) return false;
+  if (workers_.empty()) {
+    batch = prepare(delivered_++);
+    return true;
+  }
+  const auto before = std::chrono::steady_clock::now();
+  std::unique_lock lock(mutex_);
+  Slot& slot = slots_[static_cast<size_t>(delivered_) % slots_.size()];
+  changed_.wait(lock, [&] { return error_ || slot.index == delivered_; });
+  waited_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - before).count();
+  if (error_) std::rethrow_exception(error_);
+  batch = std::move(slot.batch);
+  ++delivered_;
+  changed_.notify_all();
+  return true;
+}
+
+Batch Loader::prepare(int64_t index) const {
+  const int64_t begin = index * options_.batch, end = std::min(dataset_.count(), begin + options_.batch);
+  const int64_t size = dataset_.size;
+  Batch batch{engine::Tensor({end - begin, size, size, 3}), {}, epoch_, epoch_ * batches() + index};
+  for (int64_t i = begin; i < end; ++i) {
+    const int sample = order_[static_cast<size_t>(i)];
+    const Rng rng(options_.seed, Purpose::augment, static_cast<uint32_t>(epoch_), static_cast<uint32_t>(sample));
+    data::prepare(dataset_.picture(sample), size, dataset_.normalization,
+                  options_.train ? dataset_.augmentation : Augmentation{}, rng,
+                  batch.images.data() + (i - begin) * size * size * 3);
+    batch.labels.push_back(dataset_.labels[static_cast<size_t>(sample)]);
+  }
+  return batch;
+}
+
+void Loader::work() {
+  engine::flush_denormals();
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    const auto room = [&] { return claimed_ < delivered_ + static_cast<int64_t>(slots_.size()); };
+    changed_.wait(lock, [&] { return stopping_ || error_ || claimed_ == batches() || room(); });
+    if (stopping_ || error_ || claimed_ == batches()) return;
+    const int64_t index = claimed_++;
+    lock.unlock();
+    Batch batch;
+    std::exception_ptr error;
+    try {
+      batch = prepare(index);
+    } catch (...) {
+      error = std::current_exception();
+    }
+    lock.lock();
+    if (error) error_ = error;
+    else slots_[static_cast<size_t>(index) % slots_.size()] = {index, std::move(batch)};
+    changed_.notify_all();
+  }
+}
+
+void Loader::stop() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  changed_.notify_all();
+  for (std::thread& worker : workers_) worker.join();
+  workers_.clear();
+  stopping_ = false;
+  error_ = nullptr;
+  for (Slot& slot : slots_) slot = {};
+}
+
+}  // namespace data

@@ -1,0 +1,43 @@
+#include "engine/kernels.h"
+#include "engine/parallel.h"
+
+namespace engine::cpu {
+namespace {
+
+constexpr int64_t grain = 1 << 15;
+
+}  // namespace
+
+void add(const Tensor& a, const Tensor& b, Tensor& y) {
+  const float *pa = a.data(), *pb = b.data();
+  float* py = y.data();
+  parallel_for(y.elements(), grain, [=](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) py[i] = pa[i] + pb[i];
+  });
+}
+
+void relu(const Tensor& x, Tensor& y) {
+  const float* px = x.data();
+  float* py = y.data();
+  parallel_for(y.elements(), grain, [=](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) py[i] = px[i] < 0 ? 0 : px[i];  // this way round, a NaN stays one
+  });
+}
+
+void relu_backward(const Tensor& dy, const Tensor& y, Tensor& dx) {
+  const float *pdy = dy.data(), *py = y.data();
+  float* pdx = dx.data();
+  parallel_for(dx.elements(), grain, [=](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) pdx[i] = py[i] > 0 ? pdy[i] : 0;
+  });
+}
+
+void scale(const Tensor& x, float factor, Tensor& y) {
+  const float* px = x.data();
+  float* py = y.data();
+  parallel_for(y.elements(), grain, [=](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) py[i] = factor * px[i];
+  });
+}
+
+}  // namespace engine::cpu

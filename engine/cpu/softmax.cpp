@@ -1,0 +1,74 @@
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+#include "engine/kernels.h"
+#include "engine/parallel.h"
+
+namespace engine::cpu {
+namespace {
+
+constexpr int64_t rows_per_chunk = 16;
+
+/// log sum exp of a row, shifted by its maximum so that nothing overflows; returned relative to that maximum.
+struct LogSumExp {
+  float max, log_sum;
+};
+LogSumExp log_sum_exp(const float* row, int64_t c) {
+  const float max = *std::max_element(row, row + c);
+  float sum = 0;
+  for (int64_t k = 0; k < c; ++k) sum += std::exp(row[k] - max);
+  return {max, std::log(sum)};
+}
+
+}  // namespace
+
+void log_softmax(const Tensor& x, Tensor& y) {
+  const int64_t c = x.shape()[1];
+  parallel_for(x.shape()[0], rows_per_chunk, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      const float* in = x.data() + i * c;
+      float* out = y.data() + i * c;
+      const auto [max, log_sum] = log_sum_exp(in, c);
+      for (int64_t k = 0; k < c; ++k) out[k] = (in[k] - max) - log_sum;
+    }
+  });
+}
+
+void log_softmax_backward(const Tensor& dy, const Tensor& y, Tensor& dx) {
+  const int64_t c = y.shape()[1];
+  parallel_for(y.shape()[0], rows_per_chunk, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      const float *slope = dy.data() + i * c, *out = y.data() + i * c;
+      float sum = 0;
+      for (int64_t k = 0; k < c; ++k) sum += slope[k];
+      for (int64_t k = 0; k < c; ++k) dx.data()[i * c + k] = slope[k] - std::exp(out[k]) * sum;
+    }
+  });
+}
+
+void softmax_cross_entropy(const Tensor& logits, const Tensor& target, Tensor& loss, Tensor& dlogits) {
+  const int64_t n = logits.shape()[0], c = logits.shape()[1];
+  std::vector<double> row_loss(static_cast<size_t>(n));
+  parallel_for(n, rows_per_chunk, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      const float *z = logits.data() + i * c, *t = target.data() + i * c;
+      float* dz = dlogits.data() + i * c;
+      const auto [max, log_sum] = log_sum_exp(z, c);
+      double sum = 0, weight = 0;
+      for (int64_t k = 0; k < c; ++k) {
+        weight += t[k];
+        if (t[k] != 0) sum += t[k] * (log_sum - (z[k] - max));
+      }
+      for (int64_t k = 0; k < c; ++k) {
+        dz[k] = (static_cast<float>(weight) * std::exp((z[k] - max) - log_sum) - t[k]) / static_cast<float>(n);
+      }
+      row_loss[static_cast<size_t>(i)] = sum;
+    }
+  });
+  double total = 0;
+  for (double value : row_loss) total += value;
+  loss.data()[0] = static_cast<float>(total / static_cast<double>(n));
+}
+
+}  // namespace engine::cpu

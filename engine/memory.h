@@ -1,0 +1,26 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+
+namespace engine::memory {
+
+/// A block of `count` floats from the pool, uninitialised, aligned to 64 bytes (2 MiB and huge pages where it is that
+/// large). When its last owner lets go it returns to the pool, which keeps a list for every exact size: training asks
+/// for the same sizes in every step, so after the first step nothing is allocated. Thread-safe.
+std::shared_ptr<float[]> allocate(int64_t count);
+
+/// Bytes in use now, the most that were in use at once, and bytes the pool holds, in use or not.
+struct Usage {
+  int64_t live = 0, peak = 0, held = 0;
+};
+Usage usage();
+
+/// Gives every unused block back to the system.
+void release_unused();
+
+/// Fills every block handed out from now on with `value`, so that a test sees a kernel that forgets to write; nullopt: not any more.
+void fill_new_blocks(std::optional<float> value);
+
+}  // namespace engine::memory

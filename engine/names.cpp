@@ -1,0 +1,45 @@
+#include "engine/names.h"
+
+#include <algorithm>
+#include <numeric>
+
+namespace engine {
+namespace {
+
+size_t edit_distance(const std::string& a, const std::string& b) {
+  std::vector<size_t> row(b.size() + 1);
+  std::iota(row.begin(), row.end(), size_t{0});
+  for (size_t i = 1; i <= a.size(); ++i) {
+    size_t diagonal = row[0];
+    row[0] = i;
+    for (size_t j = 1; j <= b.size(); ++j) {
+      const size_t replaced = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
+      diagonal = row[j];
+      row[j] = std::min({replaced, row[j] + 1, row[j - 1] + 1});
+    }
+  }
+  return row.back();
+}
+
+}  // namespace
+
+std::string nearest_name(const std::string& name, const std::vector<std::string>& known) {
+  std::string best;
+  size_t best_distance = std::max<size_t>(2, name.size() / 2) + 1;
+  for (const std::string& candidate : known) {
+    const size_t distance = edit_distance(name, candidate);
+    if (distance < best_distance) best = candidate, best_distance = distance;
+  }
+  return best;
+}
+
+std::string unknown_name(const std::string& kind, const std::string& name, const std::vector<std::string>& known) {
+  std::string line = "unknown " + kind + " '" + name + "': ";
+  const std::string nearest = nearest_name(name, known);
+  if (!nearest.empty()) line += "did you mean '" + nearest + "'? ";
+  line += "known:";
+  for (size_t i = 0; i < known.size(); ++i) line += (i ? ", " : " ") + known[i];
+  return line;
+}
+
+}  // namespace engine

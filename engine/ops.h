@@ -1,0 +1,32 @@
+#pragma once
+
+#include "engine/kernels.h"
+#include "engine/variable.h"
+
+/// The differentiable functions. Each checks shapes, calls kernels (engine/kernels.h has the shapes and formulas), and
+/// says how to go back. A shape that does not fit throws an Error that names it.
+namespace engine {
+
+Variable add(const Variable& a, const Variable& b);
+Variable relu(const Variable& x);
+Variable reshape(const Variable& x, Shape shape);
+Variable scale(const Variable& x, float factor);
+
+Variable conv2d(const Variable& x, const Variable& weight, const Conv2dSpec& spec = {});
+
+/// With train, normalises by the statistics of x and updates the running ones; without, by the running ones.
+Variable batch_norm(const Variable& x, const Variable& gamma, const Variable& beta, Tensor running_mean,
+                    Tensor running_var, bool train, const BatchNormSpec& spec = {});
+
+Variable linear(const Variable& x, const Variable& weight, const Variable& bias);
+
+Variable max_pool2d(const Variable& x, const Pool2dSpec& spec);
+Variable avg_pool2d(const Variable& x, const Pool2dSpec& spec);
+Variable global_avg_pool(const Variable& x);   // (n, h, w, c) to (n, c)
+
+Variable log_softmax(const Variable& x);
+
+/// The mean over rows of the cross entropy of softmax(logits) with the target rows, which are weights and not indices.
+Variable softmax_cross_entropy(const Variable& logits, const Tensor& target);
+
+}  // namespace engine

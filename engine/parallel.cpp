@@ -1,0 +1,148 @@
+#include "engine/parallel.h"
+
+#include <algorithm>
+#include <atomic>
+#include <condition_variable>
+#include <exception>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "engine/error.h"
+
+#if defined(__SSE__)
+#include <immintrin.h>
+#endif
+
+namespace engine {
+namespace {
+
+using Body = std::function<void(int64_t, int64_t)>;
+
+thread_local bool inside_chunk = false;
+
+/// One parallel_for: threads take the next chunk until none is left.
+struct Job {
+  int64_t n, grain;
+  const Body& body;
+  std::atomic<int64_t> next{0};
+  std::mutex mutex{};
+  std::exception_ptr error{};
+
+  void work() {
+    inside_chunk = true;
+    for (int64_t begin; (begin = next.fetch_add(grain)) < n;) {
+      try {
+        body(begin, std::min(n, begin + grain));
+      } catch (...) {
+        const std::lock_guard lock(mutex);
+        if (!error) error = std::current_exception();
+      }
+    }
+    inside_chunk = false;
+  }
+};
+
+/// Persistent workers that join in every job.
+class Workers {
+ public:
+  ~Workers() { resize(0); }
+
+  void resize(int count) {
+    {
+      const std::lock_guard lock(mutex_);
+      stop_ = true;
+    }
+    wake_.notify_all();
+    for (std::thread& worker : workers_) worker.join();
+    workers_.clear();
+    stop_ = false;
+    for (int i = 0; i < count; ++i) workers_.emplace_back([this, seen = generation_] { serve(seen); });
+  }
+
+  int size() const { return static_cast<int>(workers_.size()); }
+
+  void run(Job& job) {
+    {
+      const std::lock_guard lock(mutex_);
+      job_ = &job;
+      busy_ = size();
+      ++generation_;
+    }
+    wake_.notify_all();
+    job.work();
+    std::unique_lock lock(mutex_);
+    done_.wait(lock, [this] { return busy_ == 0; });
+    job_ = nullptr;
+  }
+
+  std::mutex owner;  // held by the thread whose job runs
+
+ private:
+  void serve(int64_t seen) {
+    flush_denormals();
+    for (;;) {
+      Job* job = nullptr;
+      {
+        std::unique_lock lock(mutex_);
+        wake_.wait(lock, [&] { return stop_ || generation_ != seen; });
+        if (stop_) return;
+        seen = generation_;
+        job = job_;
+      }
+      job->work();
+      const std::lock_guard lock(mutex_);
+      if (--busy_ == 0) done_.notify_one();
+    }
+  }
+
+  std::vector<std::thread> workers_;
+  std::mutex mutex_;
+  std::condition_variable wake_, done_;
+  Job* job_ = nullptr;
+  int busy_ = 0;
+  int64_t generation_ = 0;
+  bool stop_ = false;
+};
+
+Workers& workers() {
+  static Workers instance;
+  static const bool started = [] {
+    instance.resize(static_cast<int>(std::max(1u, std::thread::hardware_concurrency())) - 1);
+    return true;
+  }();
+  static_cast<void>(started);
+  return instance;
+}
+
+}  // namespace
+
+void set_threads(int count) {
+  ENSURE(count >= 1 && count <= 1024, "threads: ", count, " is not between 1 and 1024");
+  const std::lock_guard lock(workers().owner);
+  workers().resize(count - 1);
+}
+
+int threads() { return workers().size() + 1; }
+
+void parallel_for(int64_t n, int64_t grain, const Body& body) {
+  ENSURE(grain >= 1, "parallel_for: grain ", grain, " is below 1");
+  Job job{n, grain, body};
+  std::unique_lock owner(workers().owner, std::defer_lock);
+  if (n > grain && !inside_chunk && workers().size() > 0 && owner.try_lock()) {
+    workers().run(job);
+  } else {
+    const bool was_inside = inside_chunk;
+    job.work();
+    inside_chunk = was_inside;
+  }
+  if (job.error) std::rethrow_exception(job.error);
+}
+
+void flush_denormals() {
+#if defined(__SSE__)
+  _mm_setcsr(_mm_getcsr() | 0x8040);  // flush to zero, denormals are zero
+#endif
+}
+
+}  // namespace engine

@@ -1,0 +1,44 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "engine/variable.h"
+
+namespace nn {
+
+/// Whether a network learns or is tested. Passed to forward, never stored.
+enum class Mode { train, eval };
+
+/// One named tensor of a network.
+struct Entry {
+  enum class Kind {
+    weight,   // learned, and shrunk by weight decay
+    offset,   // learned, not shrunk unless asked: biases and the parameters of batch norm
+    buffer,   // not learned: running statistics
+  };
+  std::string name;
+  Kind kind;
+  engine::Variable variable;
+};
+
+/// Everything a network consists of, in a fixed order; handles, so that changing a value changes the network.
+using State = std::vector<Entry>;
+
+/// A part of a network that owns its parameters.
+class Module {
+ public:
+  virtual ~Module() = default;
+  virtual engine::Variable forward(const engine::Variable& x, Mode mode) = 0;
+
+  /// Appends its parameters and buffers, their names starting with `name`, which is empty or ends in a dot.
+  virtual void collect(const std::string& name, State& state) const = 0;
+};
+
+/// All entries of a network, by PyTorch's names: "conv1.weight", "layer1.0.bn1.running_mean", ...
+State state_of(const Module& network);
+
+/// How many numbers the network learns.
+int64_t count_parameters(const Module& network);
+
+}  // namespace nn

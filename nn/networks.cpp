@@ -1,0 +1,18 @@
+#include "nn/networks.h"
+
+#include "engine/names.h"
+
+namespace nn {
+
+const std::vector<NetworkEntry>& networks() {
+  static const std::vector<NetworkEntry> table{
+      {"linear", linear}, {"resnet18", resnet18}, {"resnet20", resnet20}, {"resnet32", resnet32}, {"resnet56", resnet56},
+  };
+  return table;
+}
+
+std::unique_ptr<Module> make_network(const std::string& name, const NetworkOptions& options) {
+  return engine::find_named(networks(), "model", name).make(options);
+}
+
+}  // namespace nn

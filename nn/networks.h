@@ -1,0 +1,40 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "nn/module.h"
+
+namespace nn {
+
+/// What a network is built for: square images (n, size, size, channels), rows of `classes` logits.
+struct NetworkOptions {
+  int64_t classes = 10, size = 32, channels = 3;
+  uint64_t seed = 0;   // of the initial weights
+};
+
+/// A row of the table of networks.
+struct NetworkEntry {
+  const char* name;
+  std::unique_ptr<Module> (*make)(const NetworkOptions& options);
+};
+
+/// Every network that can be built, by name.
+const std::vector<NetworkEntry>& networks();
+
+/// Builds a network; an Error lists the names where there is none such.
+std::unique_ptr<Module> make_network(const std::string& name, const NetworkOptions& options);
+
+// nn/networks/linear.cpp
+std::unique_ptr<Module> linear(const NetworkOptions& options);
+
+// nn/networks/resnet.cpp
+std::unique_ptr<Module> resnet18(const NetworkOptions& options);
+
+// nn/networks/thin_resnet.cpp
+std::unique_ptr<Module> resnet20(const NetworkOptions& options);
+std::unique_ptr<Module> resnet32(const NetworkOptions& options);
+std::unique_ptr<Module> resnet56(const NetworkOptions& options);
+
+}  // namespace nn

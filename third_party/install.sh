@@ -1,0 +1,35 @@
+#!/usr/bin/env bash
+# Installs the Debian packages that demix is built from. Says what is missing and installs it; says nothing more when all
+# is there. `install.sh --check` only reports, and exits 1 when something is missing.
+set -euo pipefail
+
+packages=(
+  g++ make cmake ninja-build   # compiler and build
+  libeigen3-dev                # matrix products
+  libcli11-dev                 # command lines
+  nlohmann-json3-dev           # JSON of the programs' output and of weight files
+  libstb-dev                   # PNG writing, a bitmap font
+  doctest-dev                  # tests
+)
+
+missing=()
+for package in "${packages[@]}"; do
+  [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null || true)" = installed ] || missing+=("$package")
+done
+[ ${#missing[@]} -eq 0 ] && exit 0
+
+if [ "${1:-}" = --check ]; then
+  echo "missing packages: ${missing[*]}"
+  exit 1
+fi
+
+as_root=()
+if [ "$(id -u)" -ne 0 ]; then
+  command -v sudo >/dev/null || { echo "run as root: apt-get install ${missing[*]}" >&2; exit 1; }
+  as_root=(sudo)
+fi
+echo "installing: ${missing[*]}"
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+install() { "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "${missing[@]}"; }
+{ "${as_root[@]}" apt-get update && install; } >"$log" 2>&1 || { tail -n 20 "$log" >&2; exit 1; }

@@ -78,7 +78,7 @@ int main(int argc, char** argv) {
     line.add("--dataset", dataset_name, "Data set")->check(apps::one_of("data set", engine::names_of(data::datasets())));
     line.add("--data-dir", folder, "Folder of the data set's files");
     line.add("-b,--batch-size", count, "Images on the sheet")->check(apps::between(1, 256));
-    line.add("--seed", seed, "Of every random number");
+    line.add("--seed", seed, "Of every random number")->check(apps::between(0, 1.8e19));
     line.add("--output", output, "File to write");
     line.add_switch("--json", json, "Print partner, lambda and mask mean of each image");
     if (!line.parse(argc, argv)) return;

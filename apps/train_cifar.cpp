@@ -1,5 +1,3 @@
-#include <cstdio>
-
 #include "apps/support/trainer.h"
 #include "engine/names.h"
 
@@ -24,10 +22,6 @@ int main(int argc, char** argv) {
     files.folder = folder;
     const data::Dataset train_set = data::load_dataset(dataset, data::Split::train, files);
     const data::Dataset test_set = data::load_dataset(dataset, data::Split::test, files);
-    apps::RunFolder run(options.output, options.experiment, options.model + "-" + dataset);
-    run.write_arguments(line.values());
-    for (const auto& [name, value] : line.values()) std::printf("%-16s %s\n", name.c_str(), value.c_str());
-    std::printf("\n");
-    apps::train(options, train_set, test_set, run);
+    apps::train(options, line.values(), train_set, test_set);
   });
 }

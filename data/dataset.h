@@ -27,7 +27,7 @@ enum class Split { train, test };
 
 /// Where and what to read; a data set takes what concerns it.
 struct DatasetOptions {
-  std::filesystem::path folder;        // of the files, or the one that holds their folder
+  std::filesystem::path folder = {};   // of the files, or the one that holds their folder
   uint64_t seed = 0;                   // of generated pictures
   int64_t train_count = 10000, test_count = 2000;   // of generated pictures
 };

@@ -64,6 +64,18 @@ class Graph {
   std::vector<std::shared_ptr<Node>> nodes_;
 };
 
+Node::~Node() {
+  std::vector<std::shared_ptr<Node>> last = std::move(inputs);
+  while (!last.empty()) {
+    const std::shared_ptr<Node> node = std::move(last.back());
+    last.pop_back();
+    if (node && node.use_count() == 1) {
+      for (std::shared_ptr<Node>& input : node->inputs) last.push_back(std::move(input));
+      node->inputs.clear();
+    }
+  }
+}
+
 Variable Variable::leaf(Tensor value) {
   Variable leaf(std::move(value));
   leaf.node_ = std::make_shared<Node>(Node{"leaf", next_order++, {}, nullptr, {}, true});

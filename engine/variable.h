@@ -22,6 +22,8 @@ struct Node {
   Backward backward;                           // empty in a leaf, and once it was used
   Tensor grad;
   bool leaf;
+
+  ~Node();                                     // frees a long chain without recursion
 };
 
 /// A tensor that remembers how it was computed. Copying the handle shares value and node.

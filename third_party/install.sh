@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs the Debian packages that demix is built from. Says what is missing and installs it; says nothing more when all
-# is there. `install.sh --check` only reports, and exits 1 when something is missing.
+# is there. Further packages can be named: `install.sh clang`.
 set -euo pipefail
 
 packages=(
@@ -10,6 +10,7 @@ packages=(
   nlohmann-json3-dev           # JSON of the programs' output and of weight files
   libstb-dev                   # PNG writing, a bitmap font
   doctest-dev                  # tests
+  "$@"
 )
 
 missing=()
@@ -17,11 +18,6 @@ for package in "${packages[@]}"; do
   [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null || true)" = installed ] || missing+=("$package")
 done
 [ ${#missing[@]} -eq 0 ] && exit 0
-
-if [ "${1:-}" = --check ]; then
-  echo "missing packages: ${missing[*]}"
-  exit 1
-fi
 
 as_root=()
 if [ "$(id -u)" -ne 0 ]; then

@@ -55,7 +55,7 @@ RunFolder::RunFolder(const fs::path& output, const std::string& experiment, cons
   ENSURE(summary_, (path_ / "summary.csv").string(), ": cannot be written: ", std::strerror(errno));
 }
 
-void RunFolder::write_arguments(const std::vector<std::pair<std::string, std::string>>& arguments) const {
+void RunFolder::write_arguments(const Arguments& arguments) const {
   std::string file;
   for (auto [name, value] : arguments) {
     std::replace(name.begin(), name.end(), '-', '_');

@@ -8,6 +8,9 @@
 
 namespace apps {
 
+/// Names of flags and their values.
+using Arguments = std::vector<std::pair<std::string, std::string>>;
+
 /// One row of summary.csv, an epoch.
 struct EpochSummary {
   int64_t epoch;               // from 1
@@ -23,7 +26,7 @@ class RunFolder {
   RunFolder(const std::filesystem::path& output, const std::string& experiment, const std::string& label);
 
   const std::filesystem::path& path() const { return path_; }
-  void write_arguments(const std::vector<std::pair<std::string, std::string>>& arguments) const;
+  void write_arguments(const Arguments& arguments) const;
   void append(const EpochSummary& row);   // on disk when it returns
 
  private:

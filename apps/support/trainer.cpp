@@ -93,7 +93,7 @@ void add_trainer_flags(CommandLine& line, TrainerOptions& o) {
   line.add_switch("--nesterov,!--no-nesterov", o.nesterov, "Nesterov's momentum");
   line.add("--weight-decay,--wd", o.weight_decay, "Weight decay")->check(between(0, 1e6));
   line.add_switch("--decay-offsets", o.decay_offsets, "Weight decay on biases and batch norm too");
-  line.add("--seed", o.seed, "Of every random number");
+  line.add("--seed", o.seed, "Of every random number")->check(between(0, 1.8e19));
 
   line.group("Machine");
   line.add("--threads", o.threads, "Computing threads; 0: all cores")->check(between(0, 1024));
@@ -115,7 +115,8 @@ void resolve(TrainerOptions& o) {
   engine::flush_denormals();
 }
 
-void train(const TrainerOptions& o, const data::Dataset& train_set, const data::Dataset& test_set, RunFolder& run) {
+void train(const TrainerOptions& o, const Arguments& arguments, const data::Dataset& train_set,
+           const data::Dataset& test_set) {
   Loader loader(train_set, {.batch = o.batch_size, .train = true, .seed = o.seed, .workers = o.workers});
   Loader test_loader(test_set, {.batch = o.batch_size, .train = false, .workers = o.workers});
   const int64_t batches = loader.batches();
@@ -134,7 +135,10 @@ void train(const TrainerOptions& o, const data::Dataset& train_set, const data::
                 .warmup_lr = o.warmup_lr, .decay_steps = std::max<int64_t>(1, steps_of(o.decay_epochs, batches)),
                 .decay_rate = o.decay_rate});
 
-  std::printf("%s: %ld parameters; %s: %ld training and %ld test images, %ld classes\n\n", o.model.c_str(),
+  RunFolder run(o.output, o.experiment, o.model + "-" + train_set.name);
+  run.write_arguments(arguments);
+  for (const auto& [name, value] : arguments) std::printf("%-16s %s\n", name.c_str(), value.c_str());
+  std::printf("\n%s: %ld parameters; %s: %ld training and %ld test images, %ld classes\n\n", o.model.c_str(),
               nn::count_parameters(*network), train_set.name.c_str(), train_set.count(), test_set.count(), classes);
   std::printf("epoch  train loss  eval loss   top-1 %%   top-5 %%        lr  images/s  data wait    time\n");
   std::fflush(stdout);

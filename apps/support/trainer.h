@@ -38,7 +38,9 @@ void add_trainer_flags(CommandLine& line, TrainerOptions& options);
 /// Fills in what was left to be chosen, prepares the threads, and checks the device.
 void resolve(TrainerOptions& options);
 
-/// Trains, evaluates after every epoch, prints a table of the epochs, and writes the run folder.
-void train(const TrainerOptions& options, const data::Dataset& train_set, const data::Dataset& test_set, RunFolder& run);
+/// Makes the run folder, trains, evaluates after every epoch, and prints a table of the epochs. `arguments` are what the run
+/// folder and the first lines tell about the run.
+void train(const TrainerOptions& options, const Arguments& arguments, const data::Dataset& train_set,
+           const data::Dataset& test_set);
 
 }  // namespace apps

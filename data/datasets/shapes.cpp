@@ -90,11 +90,12 @@ class Texture {
 
 void draw(const Kind& kind, Rng rng, uint8_t* out) {
   const Texture background(rng), surface(rng);
-  const Colour dark = random_colour(rng), light = random_colour(rng);
-  Colour front = random_colour(rng);
-  while (std::min(distance(front, dark), distance(front, light)) < 90) front = random_colour(rng);
+  const Colour dark = random_colour(rng);
+  Colour light = dark, front = random_colour(rng);
+  for (double& value : light) value = std::clamp(value + rng.uniform(-80, 80), 0.0, 255.0);
+  while (std::min(distance(front, dark), distance(front, light)) < 120) front = random_colour(rng);
 
-  const double radius = rng.uniform(7, 13), angle = rng.uniform(0, 2 * std::numbers::pi);
+  const double radius = rng.uniform(8, 14), angle = rng.uniform(0, 2 * std::numbers::pi);
   const double cx = rng.uniform(radius, size - radius), cy = rng.uniform(radius, size - radius);
   const double c = std::cos(angle) / radius, s = std::sin(angle) / radius;
 
@@ -107,7 +108,7 @@ void draw(const Kind& kind, Rng rng, uint8_t* out) {
         inside += kind.contains(c * dx + s * dy, c * dy - s * dx);
       }
       const double cover = static_cast<double>(inside) / (samples * samples);
-      const double back = background(x, y), shade = 0.75 + 0.25 * surface(x, y), noise = 10 * rng.normal();
+      const double back = background(x, y), shade = 0.75 + 0.25 * surface(x, y), noise = 8 * rng.normal();
       for (size_t k = 0; k < 3; ++k) {
         const double behind = dark[k] + back * (light[k] - dark[k]);
         const double value = cover * shade * front[k] + (1 - cover) * behind + noise;
@@ -136,7 +137,7 @@ Dataset shapes(Split split, const DatasetOptions& options) {
   });
   for (const Kind& kind : kinds) dataset.classes.emplace_back(kind.name);
   dataset.normalization = {{0.5f, 0.5f, 0.5f}, {0.25f, 0.25f, 0.25f}};
-  dataset.augmentation = {.pad = 4, .border = Border::reflect, .flip = true};
+  dataset.augmentation = {.pad = 2, .border = Border::reflect, .flip = true};
   return dataset;
 }
 

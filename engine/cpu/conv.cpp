@@ -30,9 +30,9 @@ class Windows {
     if (plain()) return {x.data() + begin * x_[2] * x_[3] + g * k_[3], pixels, width(), x_[3]};
     float* window = buffer.data();
     for_runs(begin, end, g, [&](int64_t at, int64_t before, int64_t inside, int64_t after) {
-      std::memset(window, 0, sizeof(float) * static_cast<size_t>(before));
+      if (before > 0) std::fill_n(window, before, 0.0f);
       copy(x.data() + at, window + before, inside);
-      std::memset(window + before + inside, 0, sizeof(float) * static_cast<size_t>(after));
+      if (after > 0) std::fill_n(window + before + inside, after, 0.0f);
       window += before + inside + after;
     });
     return {buffer.data(), pixels, width(), width()};
@@ -42,12 +42,8 @@ class Windows {
   void scatter(const Tensor& buffer, int64_t begin, int64_t end, int64_t g, Tensor& dx) const {
     const float* window = buffer.data();
     for_runs(begin, end, g, [&](int64_t at, int64_t before, int64_t inside, int64_t after) {
-      window += before;
-      for (int64_t run = 0; run < inside; run += k_[3]) {
-        float* pixel = dx.data() + at + run / k_[3] * x_[3];
-        for (int64_t k = 0; k < k_[3]; ++k) pixel[k] += window[run + k];
-      }
-      window += inside + after;
+      add(window + before, dx.data() + at, inside);
+      window += before + inside + after;
     });
   }
 
@@ -92,13 +88,20 @@ class Windows {
     }
   }
 
-  /// Copies a run of pixels; those of one group are not next to each other.
-  void copy(const float* from, float* to, int64_t floats) const {
-    if (spec_.groups == 1) {
-      std::memcpy(to, from, sizeof(float) * static_cast<size_t>(floats));
-      return;
+  // A run of pixels is one block of memory, unless each pixel has channels of other groups too.
+  int64_t block(int64_t floats) const { return spec_.groups == 1 ? floats : k_[3]; }
+
+  void copy(const float* pixels, float* window, int64_t floats) const {
+    for (int64_t done = 0; done < floats; done += block(floats), pixels += x_[3]) {
+      std::memcpy(window + done, pixels, sizeof(float) * static_cast<size_t>(block(floats)));
     }
-    for (int64_t done = 0; done < floats; done += k_[3], from += x_[3]) std::copy_n(from, k_[3], to + done);
+  }
+
+  void add(const float* window, float* pixels, int64_t floats) const {
+    for (int64_t done = 0; done < floats; done += block(floats), pixels += x_[3]) {
+#pragma GCC ivdep
+      for (int64_t k = 0; k < block(floats); ++k) pixels[k] += window[done + k];
+    }
   }
 
   Shape x_, k_, y_;

@@ -1,0 +1,36 @@
+# The short way in. Everything here also works with CMake alone: cmake --preset release && cmake --build --preset release.
+
+ARGS ?= --dataset shapes --mix cutmix --loss dm --epochs 6 --shapes-train 6000 --shapes-test 1000
+
+.PHONY: setup build train test check-long clean
+
+setup:
+	@third_party/install.sh
+
+build: setup
+	@cmake --preset release >/dev/null
+	@cmake --build --preset release
+
+# Trains on the built-in pictures, or on whatever ARGS says.
+train: setup
+	@cmake --preset release >/dev/null
+	@cmake --build --preset release --target train_cifar
+	build/apps/train_cifar $(ARGS)
+
+# Every test, then the engine's, data's and mixing's again under the sanitizers.
+test: build
+	ctest --preset release
+	@cmake --preset sanitize >/dev/null
+	@cmake --build --preset sanitize --target demix_tests
+	ctest --preset sanitize
+
+# What takes longer: the other compiler, and how much better a small network is than a linear one.
+check-long: test
+	@third_party/install.sh clang
+	@cmake --preset clang >/dev/null
+	@cmake --build --preset clang
+	ctest --preset clang
+	tests/long/learning.sh
+
+clean:
+	rm -rf build build-sanitize build-clang

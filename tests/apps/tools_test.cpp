@@ -1,0 +1,93 @@
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "tests/support/program.h"
+
+using nlohmann::json;
+using support::content;
+using support::Outcome;
+using support::run_program;
+using support::Scratch;
+
+TEST_CASE("loss prints the worked example of the paper's loss as JSON") {
+  const Scratch scratch("loss");
+  const Outcome run = run_program("loss", "--loss dm --logits 2,1,0,-1 --a 0 --b 1 --lambda 0.3 --dm-eta 0.1 --json", scratch);
+  CHECK(run.exit_code == 0);
+  const json o = json::parse(run.out);
+  const auto close = [](double value, double expected) { return std::abs(value - expected) < 1e-10; };
+  CHECK(close(o["loss"], 1.1979348969612618));
+  CHECK(close(o["terms"]["mce"], 1.1401896985611952));
+  CHECK(close(o["terms"]["decoupled_a"], 0.16984601955628564));
+  CHECK(close(o["terms"]["decoupled_b"], 0.40760596444438035));
+  const std::vector<double> gradient{0.3282937333, -0.4965930863, 0.1230366858, 0.0452626672};
+  for (size_t i = 0; i < 4; ++i) CHECK(close(o["gradient"][i], gradient[i]));
+  CHECK(o["finite_difference_error"].get<double>() < 1e-9);
+  CHECK(o.size() == 4);
+}
+
+TEST_CASE("loss takes negative logits first, large ones, and one class alone") {
+  const Scratch scratch("loss2");
+  const json negative = json::parse(run_program("loss", "--logits -1,2 --a 1 --b 1 --json", scratch).out);
+  CHECK(negative["loss"].get<double>() == doctest::Approx(std::log1p(std::exp(-3.0))).epsilon(1e-9));
+  CHECK(negative["terms"]["decoupled_a"] == 0);
+  const json large = json::parse(run_program("loss", "--logits=-1e4,1e4,0 --lambda 0.5 --json", scratch).out);
+  CHECK(large["loss"].get<double>() == doctest::Approx(1e4 + 0.1 * 1e4));
+  const Outcome plain = run_program("loss", "--loss ce", scratch);
+  CHECK(plain.exit_code == 0);
+  CHECK(plain.out.find("mce") != std::string::npos);
+}
+
+TEST_CASE("loss, mixes and bench refuse bad input with one line") {
+  const Scratch scratch("tools");
+  for (const auto& [program, arguments, code] : std::initializer_list<std::tuple<const char*, const char*, int>>{
+           {"loss", "--a 4", 2}, {"loss", "--b -1", 2}, {"loss", "--lambda 2", 2}, {"loss", "--logits 1,x", 2}, {"loss", "--loss nothing", 2},
+           {"mixes", "--mix nothing", 2}, {"mixes", "--dataset cifar10", 1}, {"mixes", "--output /proc/none/a.png", 1},
+           {"mixes", "--batch-size 0", 2}, {"bench", "--kernel nothing", 2}, {"bench", "--model nothing", 2}, {"bench", "--steps 0", 2}}) {
+    CAPTURE(program);
+    CAPTURE(arguments);
+    const Outcome run = run_program(program, arguments, scratch);
+    CHECK(run.exit_code == code);
+    CHECK(std::count(run.err.begin(), run.err.end(), '\n') == 1);
+    CHECK(run.out.empty());
+  }
+}
+
+TEST_CASE("mixes writes a PNG and tells partner, lambda and mask mean of each image") {
+  const Scratch scratch("mixes");
+  const Outcome run = run_program("mixes", "--mix cutmix --mix-alpha 1 -b 12 --seed 3 --output sheet.png --json", scratch);
+  CHECK(run.exit_code == 0);
+  const json o = json::parse(run.out);
+  CHECK(o["policy"] == "cutmix");
+  REQUIRE(o["images"].size() == 12);
+  for (const json& image : o["images"]) {
+    CHECK(image["lambda"] == image["mask_mean"]);
+    CHECK(image["partner"].get<int>() < 12);
+    if (image["a"] != image["b"]) CHECK((image["lambda"] > 0 && image["lambda"] < 1));
+  }
+  CHECK(content(scratch.path / "sheet.png").starts_with("\x89PNG\r\n"));
+  const Outcome plain = run_program("mixes", "--mix mixup", scratch);
+  CHECK(plain.out == "wrote mixes.png\n");
+}
+
+TEST_CASE("bench prints one JSON line for steps and a table for a kernel") {
+  const Scratch scratch("bench");
+  const Outcome steps = run_program("bench", "--model resnet20 --batch 4 --size 16 --steps 2 --threads 2", scratch);
+  CHECK(steps.exit_code == 0);
+  CHECK(std::count(steps.out.begin(), steps.out.end(), '\n') == 1);
+  const json o = json::parse(steps.out);
+  CHECK(o["model"] == "resnet20");
+  CHECK(o["batch"] == 4);
+  CHECK(o["size"] == 16);
+  CHECK(o["threads"] == 2);
+  CHECK(o["img_s_median"] > 0);
+  CHECK(o["img_s_best"] >= o["img_s_median"]);
+  for (const char* kernel : {"conv2d", "conv2d_backward_data", "conv2d_backward_weight", "batch_norm_train", "batch_norm_backward", "relu", "add"}) {
+    CAPTURE(kernel);
+    const Outcome run = run_program("bench", std::string("--batch 2 --steps 1 --kernel ") + kernel, scratch);
+    CHECK(run.exit_code == 0);
+    CHECK(run.out.find("GFLOP/s") != std::string::npos);
+    CHECK(run.out.find("inf") == std::string::npos);
+  }
+}

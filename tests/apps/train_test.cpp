@@ -1,0 +1,152 @@
+#include <doctest/doctest.h>
+
+#include <algorithm>
+
+#include "tests/support/program.h"
+
+using support::content;
+using support::Outcome;
+using support::run_program;
+using support::Scratch;
+
+namespace fs = std::filesystem;
+
+namespace {
+
+const std::string tiny = "--dataset shapes --shapes-train 200 --shapes-test 60 --batch-size 20 --mix cutmix --loss dm --epochs 2 ";
+
+}  // namespace
+
+TEST_CASE("train_cifar writes a table, a run folder by timm's names, and says where it is") {
+  const Scratch scratch("train");
+  const Outcome run = run_program("train_cifar", tiny + "--experiment demo --model linear --log-interval 4", scratch);
+  CHECK(run.exit_code == 0);
+  CHECK(run.out.find("epoch  train loss  eval loss") != std::string::npos);
+  CHECK(run.out.find("final accuracy: ") != std::string::npos);
+  CHECK(run.out.find("run folder: output/demo") != std::string::npos);
+  CHECK(run.out.find("mix-alpha        0.2\n") != std::string::npos);  // resolved from the policy
+  CHECK(run.err.find("epoch 1/2  step 4/10 (40%)  loss ") != std::string::npos);
+  CHECK(run.err.find("images/s  eta ") != std::string::npos);
+  CHECK(run.err.find("data wait ") != std::string::npos);
+  CHECK(run.err.find('\r') == std::string::npos);
+
+  const std::string summary = content(scratch.path / "output/demo/summary.csv");
+  CHECK(summary.starts_with("epoch,train_loss,eval_loss,eval_top1,eval_top5,lr\n1,"));
+  CHECK(std::count(summary.begin(), summary.end(), '\n') == 3);
+  const std::string arguments = content(scratch.path / "output/demo/args.yaml");
+  for (const char* line : {"dataset: shapes\n", "batch_size: 20\n", "mix: cutmix\n", "loss: dm\n", "dm_eta: 0.1\n",
+                           "nesterov: false\n", "data_dir: ''\n"}) {
+    CHECK(arguments.find(line) != std::string::npos);
+  }
+  CHECK(content(scratch.path / "output/demo/last.safetensors").find("fc.weight") != std::string::npos);
+}
+
+TEST_CASE("the same seed gives the same bits in two runs and for any number of threads and workers") {
+  const Scratch scratch("bits");
+  const std::string arguments = tiny + "--max-steps 14 ";
+  for (const auto& [name, machine] : {std::pair{"a", "--threads 1"}, {"b", "--threads 2 -j 2"}, {"c", "--threads 2"}, {"d", "--threads 3 --workers 0"}}) {
+    CHECK(run_program("train_cifar", arguments + machine + " --experiment " + name, scratch).exit_code == 0);
+  }
+  CHECK(run_program("train_cifar", arguments + "--seed 43 --experiment other", scratch).exit_code == 0);
+  const fs::path output = scratch.path / "output";
+  for (const char* file : {"summary.csv", "last.safetensors"}) {
+    const std::string first = content(output / "a" / file);
+    CHECK(first.size() > 100);
+    for (const char* name : {"b", "c", "d"}) CHECK((content(output / name / file) == first));
+    CHECK((content(output / "other" / file) != first));
+  }
+}
+
+TEST_CASE("training learns: a small network on shapes gets far above chance") {
+  const Scratch scratch("learn");
+  const Outcome run = run_program("train_cifar",
+                                  "--dataset shapes --shapes-train 1000 --shapes-test 500 -b 50 --epochs 6 --lr 0.05 "
+                                  "--nesterov --weight-decay 5e-4 --mix none --loss ce --experiment x", scratch);
+  REQUIRE(run.exit_code == 0);
+  const size_t at = run.out.find("final accuracy: ");
+  REQUIRE(at != std::string::npos);
+  CHECK(std::stod(run.out.substr(at + 16)) > 20);  // chance is 10, with a standard error of 1.3
+}
+
+TEST_CASE("flags may use - or _, have short and other names, and --help shows groups and defaults") {
+  const Scratch scratch("flags");
+  const Outcome help = run_program("train_cifar", "--help", scratch);
+  CHECK(help.exit_code == 0);
+  for (const char* part : {"Mixing and loss:", "--dm-eta", "--batch-size", "=128", "Machine:", "{none,mixup,cutmix}"}) {
+    CAPTURE(part);
+    CHECK(help.out.find(part) != std::string::npos);
+  }
+  CHECK(run_program("train_cifar", "--shapes_train=40 --shapes_test 20 --batch_size 20 --max_steps 1 --arch linear --wd 0 --print_freq=1", scratch).exit_code == 0);
+  CHECK(std::distance(fs::directory_iterator(scratch.path / "output"), {}) == 1);
+}
+
+TEST_CASE("bad input is one line and a non-zero exit code, before any run folder is made") {
+  const Scratch scratch("bad");
+  fs::create_directories(scratch.path / "empty/cifar-10-batches-bin");
+  std::ofstream(scratch.path / "file") << "x";
+  struct Bad {
+    const char* arguments;
+    int exit_code;
+    const char* part;
+  };
+  for (const Bad& bad : std::initializer_list<Bad>{
+           {"--model resnet19", 2, "unknown model 'resnet19': did you mean 'resnet18'? known: linear, resnet18"},
+           {"--mix cutmux", 2, "did you mean 'cutmix'?"},
+           {"--loss dn", 2, "did you mean 'dm'?"},
+           {"--dataset cifar", 2, "did you mean 'cifar10'?"},
+           {"--sched cosin", 2, "did you mean 'cosine'?"},
+           {"--device gpu", 2, "known: cpu, cuda"},
+           {"--epoch 3", 2, "unknown argument '--epoch': did you mean --epochs?"},
+           {"--mix_alfa=3", 2, "did you mean --mix-alpha?"},
+           {"stray", 2, "unknown argument 'stray'"},
+           {"--epochs 0", 2, "--epochs: '0' is not a number from 1"},
+           {"--epochs many", 2, "--epochs"},
+           {"--batch-size -5", 2, "--batch-size"},
+           {"--lr nan", 2, "--lr"},
+           {"--mix-prob 1.5", 2, "from 0 to 1"},
+           {"--momentum 1", 2, "--momentum"},
+           {"--threads 100000", 2, "--threads"},
+           {"--seed -1", 2, "--seed"},
+           {"--epochs", 2, "--epochs"},
+           {"--epochs 1.5", 2, "--epochs"},
+           {"--device cuda", 1, "device cuda: this build of demix has no CUDA backend; use --device cpu"},
+           {"--dataset cifar10", 1, "--data-dir is needed"},
+           {"--dataset cifar10 --data-dir nowhere", 1, "nowhere is not a folder"},
+           {"--dataset cifar10 --data-dir empty", 1, "data_batch_1.bin: No such file or directory"},
+           {"--shapes-train 100 --batch-size 200", 1, "do not fill one batch of 200"},
+           {"--output file", 1, "file: the output folder cannot be made"},
+           {"--output /proc/nothing", 1, "/proc/nothing: the output folder cannot be made"},
+       }) {
+    CAPTURE(bad.arguments);
+    const Outcome run = run_program("train_cifar", std::string(bad.arguments) + " --max-steps 1", scratch);
+    CAPTURE(run.err);
+    CHECK(run.exit_code == bad.exit_code);
+    CHECK(run.err.starts_with("train_cifar: "));
+    CHECK(run.err.find(bad.part) != std::string::npos);
+    CHECK(std::count(run.err.begin(), run.err.end(), '\n') == 1);
+    CHECK(run.err.ends_with("\n"));
+    CHECK(run.out.empty());
+    CHECK_FALSE(fs::exists(scratch.path / "output"));
+    fs::remove_all(scratch.path / "output");
+  }
+}
+
+TEST_CASE("an existing run folder is never overwritten, and two unnamed runs get two folders") {
+  const Scratch scratch("again");
+  const std::string arguments = "--shapes-train 40 --shapes-test 20 -b 20 --max-steps 1 --model linear ";
+  CHECK(run_program("train_cifar", arguments + "--experiment x", scratch).exit_code == 0);
+  const std::string before = content(scratch.path / "output/x/summary.csv");
+  const Outcome again = run_program("train_cifar", arguments + "--experiment x --seed 9", scratch);
+  CHECK(again.exit_code == 1);
+  CHECK(again.err == "train_cifar: output/x: exists already and is left as it is; choose another --experiment\n");
+  CHECK(content(scratch.path / "output/x/summary.csv") == before);
+  for (int i = 0; i < 2; ++i) CHECK(run_program("train_cifar", arguments, scratch).exit_code == 0);
+  CHECK(std::distance(fs::directory_iterator(scratch.path / "output"), {}) == 3);
+}
+
+TEST_CASE("a loss that is no longer finite stops the run with one line") {
+  const Scratch scratch("nan");
+  const Outcome run = run_program("train_cifar", tiny + "--lr 100000 --model resnet20", scratch);
+  CHECK(run.exit_code == 1);
+  CHECK(run.err.find("try a lower --lr") != std::string::npos);
+}

@@ -1,0 +1,123 @@
+#include <doctest/doctest.h>
+
+#include <atomic>
+#include <filesystem>
+#include <thread>
+
+#include "engine/file.h"
+#include "engine/memory.h"
+#include "engine/names.h"
+#include "engine/parallel.h"
+#include "tests/support/numbers.h"
+
+using namespace support;
+
+TEST_CASE("a freed block is used again for the same size, and only for that") {
+  const float* first = nullptr;
+  {
+    const Tensor a({1237});
+    first = a.data();
+  }
+  const Tensor b({1237}), c({1238});
+  CHECK(b.data() == first);
+  CHECK(c.data() != first);
+}
+
+TEST_CASE("the pool counts what is in use and gives back what is not") {
+  engine::memory::release_unused();
+  const auto before = engine::memory::usage();
+  {
+    const Tensor a({1000});
+    CHECK(engine::memory::usage().live == before.live + 4000);
+    CHECK(engine::memory::usage().held == before.held + 4000);
+  }
+  CHECK(engine::memory::usage().live == before.live);
+  CHECK(engine::memory::usage().held == before.held + 4000);
+  CHECK(engine::memory::usage().peak >= before.live + 4000);
+  engine::memory::release_unused();
+  CHECK(engine::memory::usage().held == before.held);
+}
+
+TEST_CASE("large blocks are aligned to huge pages and small ones to cache lines") {
+  CHECK(reinterpret_cast<uintptr_t>(Tensor({1 << 20}).data()) % (2 << 20) == 0);
+  for (int64_t size : {1, 3, 17}) CHECK(reinterpret_cast<uintptr_t>(Tensor({size}).data()) % 64 == 0);
+}
+
+TEST_CASE("copies of a tensor share memory, clones do not, and reshaping keeps the values") {
+  Tensor a = Tensor::from({2, 2}, {1, 2, 3, 4});
+  CHECK(a.unique());
+  Tensor same = a, copy = a.clone();
+  CHECK_FALSE(a.unique());
+  same.data()[0] = 9;
+  CHECK(a.data()[0] == 9);
+  CHECK(copy.data()[0] == 1);
+  CHECK(a.reshaped({4}).data() == a.data());
+  CHECK_THROWS_WITH(a.reshaped({3}), "reshape: (2, 2) to (3) changes the number of elements");
+  CHECK_THROWS_AS(a.item(), engine::Error);
+  CHECK_THROWS_AS(Tensor::from({3}, {1}), engine::Error);
+  CHECK_THROWS_AS(Shape({-1}), engine::Error);
+}
+
+TEST_CASE("a CUDA tensor is one clear error in a build without CUDA") {
+  CHECK_THROWS_WITH(Tensor({1}, engine::Device::cuda),
+                    "device cuda: this build of demix has no CUDA backend; use --device cpu");
+}
+
+TEST_CASE("parallel_for covers the range once, in chunks that do not depend on the threads") {
+  const int before = engine::threads();
+  for (int threads : {1, 2, 7}) {
+    engine::set_threads(threads);
+    CHECK(engine::threads() == threads);
+    for (int64_t n : {0, 1, 10, 1000}) {
+      std::vector<std::atomic<int>> visits(static_cast<size_t>(n));
+      engine::parallel_for(n, 7, [&](int64_t begin, int64_t end) {
+        CHECK(begin % 7 == 0);
+        CHECK(end == std::min(n, begin + 7));
+        for (int64_t i = begin; i < end; ++i) ++visits[static_cast<size_t>(i)];
+      });
+      for (const auto& count : visits) CHECK(count == 1);
+    }
+  }
+  engine::set_threads(before);
+}
+
+TEST_CASE("parallel_for may be nested, called from several threads, and throws what a chunk throws") {
+  engine::set_threads(3);
+  std::atomic<int> count{0};
+  const auto nested = [&] {
+    engine::parallel_for(8, 1, [&](int64_t, int64_t) {
+      engine::parallel_for(8, 1, [&](int64_t, int64_t) { ++count; });
+    });
+  };
+  std::thread other(nested);
+  nested();
+  other.join();
+  CHECK(count == 128);
+  CHECK_THROWS_WITH(engine::parallel_for(100, 1, [](int64_t begin, int64_t) { ENSURE(begin != 50, "chunk ", begin); }),
+                    "chunk 50");
+  CHECK_THROWS_AS(engine::set_threads(0), engine::Error);
+  engine::set_threads(2);
+}
+
+TEST_CASE("an unknown name is answered with the nearest one and all of them") {
+  const std::vector<std::string> known{"resnet18", "resnet20", "linear"};
+  CHECK(engine::nearest_name("resnet19", known) == "resnet18");
+  CHECK(engine::nearest_name("zzzzzzzzz", known).empty());
+  CHECK(engine::unknown_name("model", "linaer", known) ==
+        "unknown model 'linaer': did you mean 'linear'? known: resnet18, resnet20, linear");
+}
+
+TEST_CASE("a file is replaced as a whole, and a failure leaves the old one") {
+  const auto folder = std::filesystem::temp_directory_path() / "demix-file-test";
+  std::filesystem::remove_all(folder);
+  std::filesystem::create_directory(folder);
+  engine::write_file(folder / "a", "old");
+  engine::write_file(folder / "a", std::string_view("new\0er", 6));
+  CHECK(engine::read_file(folder / "a") == std::string("new\0er", 6));
+  CHECK_THROWS_AS(engine::write_file(folder / "missing" / "a", "x"), engine::Error);
+  std::filesystem::create_directory(folder / "taken");
+  CHECK_THROWS_AS(engine::write_file(folder / "taken", "x"), engine::Error);
+  CHECK_FALSE(std::filesystem::exists(folder / "taken.tmp"));
+  CHECK_THROWS_AS(engine::read_file(folder / "nothing"), engine::Error);
+  std::filesystem::remove_all(folder);
+}

@@ -1,0 +1,275 @@
+#include <doctest/doctest.h>
+
+#include "engine/memory.h"
+#include "engine/parallel.h"
+#include "tests/support/cases.h"
+
+using namespace support;
+
+namespace {
+
+/// While it lives, new memory holds NaN: an element that a kernel forgets to write shows.
+struct Poison {
+  Poison() { engine::memory::fill_new_blocks(std::numeric_limits<float>::quiet_NaN()); }
+  ~Poison() { engine::memory::fill_new_blocks(std::nullopt); }
+};
+
+std::vector<Variable> leaves(const OpCase& c) {
+  std::vector<Variable> list;
+  for (const Tensor& input : c.inputs) list.push_back(Variable::leaf(input));
+  return list;
+}
+
+std::vector<Array> arrays(const OpCase& c) {
+  std::vector<Array> list;
+  for (const Tensor& input : c.inputs) list.emplace_back(input);
+  return list;
+}
+
+struct Result {
+  Tensor y;
+  std::vector<Tensor> gradients;
+};
+
+/// The output, and the gradients of sum(dy y) for a fixed random dy.
+Result run(const OpCase& c) {
+  const std::vector<Variable> in = leaves(c);
+  const Variable y = c.op(in);
+  engine::backward(y, uniform(y.shape(), 99));
+  Result result{y.value(), {}};
+  for (const Variable& input : in) result.gradients.push_back(input.grad());
+  return result;
+}
+
+/// Central differences of sum(dy reference) with respect to one input.
+std::vector<double> differences(const OpCase& c, size_t input) {
+  std::vector<Array> in = arrays(c);
+  const Array dy(uniform(c.reference(in).shape, 99));
+  const auto loss = [&] {
+    const Array y = c.reference(in);
+    double sum = 0;
+    for (size_t i = 0; i < y.values.size(); ++i) sum += dy.values[i] * y.values[i];
+    return sum;
+  };
+  std::vector<double> gradient;
+  for (double& value : in[input].values) {
+    constexpr double step = 1e-5;
+    const double at = value;
+    value = at + step;
+    const double above = loss();
+    value = at - step;
+    const double below = loss();
+    value = at;
+    gradient.push_back((above - below) / (2 * step));
+  }
+  return gradient;
+}
+
+}  // namespace
+
+TEST_CASE("every op agrees with its float64 reference, and its gradient with central differences of it") {
+  const Poison poison;
+  for (const OpCase& c : op_cases()) {
+    CAPTURE(c.name);
+    const Result result = run(c);
+    const Array expected = c.reference(arrays(c));
+    CHECK(result.y.shape() == expected.shape);
+    CHECK(relative_error(result.y.to_vector(), expected.values) < 1e-5);
+    for (size_t i = 0; i < c.inputs.size(); ++i) {
+      CAPTURE(i);
+      CHECK(relative_error(result.gradients[i].to_vector(), differences(c, i)) < 1e-5);
+    }
+  }
+}
+
+TEST_CASE("no op changes its inputs, and none returns their memory but reshape") {
+  for (const OpCase& c : op_cases()) {
+    CAPTURE(c.name);
+    std::vector<Tensor> before;
+    for (const Tensor& input : c.inputs) before.push_back(input.clone());
+    const Result result = run(c);
+    for (size_t i = 0; i < before.size(); ++i) {
+      CHECK(same_bits(before[i], c.inputs[i]));
+      CHECK((result.y.data() != c.inputs[i].data() || c.name == "reshape"));
+    }
+  }
+}
+
+TEST_CASE("a value used twice gets the sum of both gradients") {
+  for (const OpCase& c : op_cases()) {
+    CAPTURE(c.name);
+    const std::vector<Variable> in = leaves(c);
+    const Variable sum = engine::add(c.op(in), c.op(in));
+    engine::backward(sum, uniform(sum.shape(), 99));
+    const Result once = run(c);
+    for (size_t i = 0; i < in.size(); ++i) {
+      CHECK(same_bits(in[i].grad(), engine::scale(Variable(once.gradients[i]), 2).value()));
+    }
+  }
+}
+
+TEST_CASE("only the gradients that are wanted are computed") {
+  for (const OpCase& c : op_cases()) {
+    CAPTURE(c.name);
+    const Result all = run(c);
+    for (size_t wanted = 0; wanted < c.inputs.size(); ++wanted) {
+      std::vector<Variable> in;
+      for (size_t i = 0; i < c.inputs.size(); ++i) {
+        in.push_back(i == wanted ? Variable::leaf(c.inputs[i]) : Variable(c.inputs[i]));
+      }
+      const Variable y = c.op(in);
+      engine::backward(y, uniform(y.shape(), 99));
+      CHECK(same_bits(in[wanted].grad(), all.gradients[wanted]));
+    }
+  }
+}
+
+TEST_CASE("kernels give the same result in place where their contract allows it") {
+  const Tensor a = away_from_zero({3, 50}, 1), b = away_from_zero({3, 50}, 2);
+  const auto check = [&](const char* name, auto kernel) {
+    CAPTURE(name);
+    Tensor apart(a.shape()), same = a.clone();
+    kernel(a, apart);
+    kernel(same, same);
+    CHECK(same_bits(apart, same));
+  };
+  check("add", [&](const Tensor& x, Tensor& y) { engine::kernel::add(x, b, y); });
+  check("relu", [&](const Tensor& x, Tensor& y) { engine::kernel::relu(x, y); });
+  check("relu_backward", [&](const Tensor& x, Tensor& y) { engine::kernel::relu_backward(x, b, y); });
+  check("scale", [&](const Tensor& x, Tensor& y) { engine::kernel::scale(x, 3, y); });
+  check("log_softmax", [&](const Tensor& x, Tensor& y) { engine::kernel::log_softmax(x, y); });
+}
+
+namespace {
+
+double dot(const Tensor& a, const Tensor& b) {
+  double sum = 0;
+  for (int64_t i = 0; i < a.elements(); ++i) sum += static_cast<double>(a.data()[i]) * b.data()[i];
+  return sum;
+}
+
+/// A convolution large enough to be cut into many bands and parts.
+struct LargeConvolution {
+  const char* name;
+  Shape x, weight;
+  engine::Conv2dSpec spec;
+};
+const std::vector<LargeConvolution> large_convolutions{
+    {"stage 1", {6, 32, 32, 32}, {24, 3, 3, 32}, {.pad = 1}},
+    {"stage 4", {21, 4, 4, 128}, {64, 3, 3, 128}, {.pad = 1}},
+    {"downsampling", {5, 32, 32, 16}, {32, 3, 3, 16}, {.stride = 2, .pad = 1}},
+    {"shortcut", {5, 16, 16, 32}, {64, 1, 1, 32}, {.stride = 2}},
+    {"pointwise", {9, 16, 16, 48}, {40, 1, 1, 48}, {}},
+    {"grouped", {3, 16, 16, 32}, {64, 3, 3, 8}, {.pad = 1, .groups = 4}},
+};
+
+}  // namespace
+
+TEST_CASE("large convolutions agree with the reference, and both gradients are its exact adjoints") {
+  const Poison poison;
+  for (const LargeConvolution& c : large_convolutions) {
+    CAPTURE(c.name);
+    const Tensor x = uniform(c.x, 1), w = uniform(c.weight, 2);
+    const Variable in = Variable::leaf(x), weight = Variable::leaf(w), y = engine::conv2d(in, weight, c.spec);
+    const Tensor dy = uniform(y.shape(), 3);
+    CHECK(relative_error(y.value().to_vector(), reference::conv2d(Array(x), Array(w), c.spec).values) < 1e-5);
+    engine::backward(y, dy);
+
+    // The convolution is linear in each argument: <dy, conv(x2, w)> = <dx, x2> and <dy, conv(x, w2)> = <dw, w2>. Each side
+    // is a sum of `terms` products of random sign, so it is known to about 1e-7 sqrt(terms) of a typical size sqrt(terms).
+    const Tensor x2 = uniform(c.x, 4), w2 = uniform(c.weight, 5);
+    const double terms = static_cast<double>(y.value().elements() * c.weight.elements() / c.weight[0]);
+    const double by_data = dot(dy, engine::conv2d(Variable(x2), Variable(w), c.spec).value());
+    const double by_weight = dot(dy, engine::conv2d(Variable(x), Variable(w2), c.spec).value());
+    CHECK(std::abs(dot(in.grad(), x2) - by_data) < 1e-5 * std::sqrt(terms));
+    CHECK(std::abs(dot(weight.grad(), w2) - by_weight) < 1e-5 * std::sqrt(terms));
+  }
+}
+
+TEST_CASE("every op gives the same bits for any number of threads") {
+  const int before = engine::threads();
+  const auto large = [](int threads) {
+    engine::set_threads(threads);
+    std::vector<Tensor> results;
+    for (const LargeConvolution& c : large_convolutions) {
+      const Variable x = Variable::leaf(uniform(c.x, 1)), w = Variable::leaf(uniform(c.weight, 2));
+      const Variable gamma = Variable::leaf(uniform({c.weight[0]}, 3)), beta = Variable::leaf(uniform({c.weight[0]}, 4));
+      const Variable y = engine::relu(engine::batch_norm(engine::conv2d(x, w, c.spec), gamma, beta,
+                                                         Tensor::zeros(beta.shape()), Tensor::zeros(beta.shape()), true));
+      engine::backward(y, uniform(y.shape(), 99));
+      for (const Tensor& t : {y.value(), x.grad(), w.grad(), gamma.grad(), beta.grad()}) results.push_back(t);
+    }
+    for (const OpCase& c : op_cases()) {
+      const Result result = run(c);
+      results.push_back(result.y);
+      results.insert(results.end(), result.gradients.begin(), result.gradients.end());
+    }
+    return results;
+  };
+  const std::vector<Tensor> one = large(1);
+  for (int threads : {2, 3, 5}) {
+    const std::vector<Tensor> many = large(threads);
+    REQUIRE(many.size() == one.size());
+    for (size_t i = 0; i < one.size(); ++i) CHECK(same_bits(one[i], many[i]));
+  }
+  engine::set_threads(before);
+}
+
+TEST_CASE("batch norm moves the running statistics as PyTorch does, with the unbiased variance") {
+  const Tensor x = uniform({300, 2, 2, 3}, 1, 0, 5);
+  const Variable one(Tensor::full({3}, 1)), zero(Tensor::zeros({3}));
+  Tensor mean = Tensor::full({3}, 10), var = Tensor::full({3}, 20);
+  engine::batch_norm(Variable(x), one, zero, mean, var, true);
+  const Array m = reference::channel_mean(Array(x)), v = reference::channel_variance(Array(x));
+  for (int64_t k = 0; k < 3; ++k) {
+    CHECK(mean.data()[k] == doctest::Approx(0.9 * 10 + 0.1 * m(k)).epsilon(1e-6));
+    CHECK(var.data()[k] == doctest::Approx(0.9 * 20 + 0.1 * v(k) * 1200 / 1199).epsilon(1e-6));
+  }
+}
+
+TEST_CASE("batch norm is accurate where the mean is far from zero") {
+  Tensor x = uniform({64, 8, 8, 2}, 1);
+  for (int64_t i = 0; i < x.elements(); ++i) x.data()[i] += 1000;
+  const Tensor gamma = Tensor::full({2}, 1), beta = Tensor::zeros({2});
+  const Variable y = engine::batch_norm(Variable(x), Variable(gamma), Variable(beta), beta.clone(), gamma.clone(), true);
+  const Array expected = reference::batch_norm_train(Array(x), Array(gamma), Array(beta));
+  // y = x scale + shift rounds terms of size 1000 / 0.58, by 6e-8 each
+  CHECK(relative_error(y.value().to_vector(), expected.values) < 3e-4);
+}
+
+TEST_CASE("log-softmax and cross entropy stay finite and right for logits up to 1e4") {
+  const Variable z = Variable::leaf(Tensor::from({2, 3}, {1e4f, -1e4f, 0, -1e4f, -1e4f, -1e4f}));
+  const Tensor target = Tensor::from({2, 3}, {0, 0.5f, 0.5f, 1, 0, 0});
+  const Variable loss = engine::softmax_cross_entropy(z, target);
+  CHECK(loss.value().item() == doctest::Approx((0.5 * 2e4 + 0.5 * 1e4 + std::log(3.0)) / 2));
+  engine::backward(loss);
+  const std::vector<double> expected{0.5, -0.25, -0.25, (1 / 3.0 - 1) / 2, 1 / 6.0, 1 / 6.0};
+  CHECK(relative_error(z.grad().to_vector(), expected) < 1e-6);
+  for (float value : engine::log_softmax(z).value().to_vector()) CHECK(std::isfinite(value));
+}
+
+TEST_CASE("equal maxima give their gradient to the first") {
+  const Variable x = Variable::leaf(Tensor::full({1, 2, 2, 1}, 3));
+  engine::backward(engine::max_pool2d(x, {}));
+  CHECK(x.grad().to_vector() == std::vector<float>{1, 0, 0, 0});
+}
+
+TEST_CASE("relu and max pooling let a NaN through") {
+  const Tensor x = Tensor::from({1, 2, 2, 1}, {1, NAN, 3, 4});
+  CHECK(std::isnan(engine::relu(Variable(x)).value().data()[1]));
+  CHECK(std::isnan(engine::max_pool2d(Variable(x), {}).value().item()));
+}
+
+TEST_CASE("shapes that do not fit are named") {
+  const Variable x(Tensor::zeros({8, 32, 32, 3})), w(Tensor::zeros({16, 3, 3, 4}));
+  CHECK_THROWS_WITH(engine::conv2d(x, w), "conv2d: input (8, 32, 32, 3) and weight (16, 3, 3, 4) differ in channels");
+  CHECK_THROWS_AS(engine::conv2d(x, Variable(Tensor::zeros({16, 40, 3, 3}))), engine::Error);
+  CHECK_THROWS_AS(engine::conv2d(x, Variable(Tensor::zeros({16, 3, 3, 3})), {.stride = 0}), engine::Error);
+  CHECK_THROWS_AS(engine::add(x, w), engine::Error);
+  CHECK_THROWS_AS(engine::reshape(x, {5}), engine::Error);
+  CHECK_THROWS_AS(engine::max_pool2d(x, {.kernel = 33}), engine::Error);
+  CHECK_THROWS_AS(engine::linear(x, w, w), engine::Error);
+  const Variable c(Tensor::zeros({3}));
+  CHECK_THROWS_AS(engine::batch_norm(Variable(Tensor::zeros({1, 1, 1, 3})), c, c, c.value(), c.value(), true), engine::Error);
+  CHECK_THROWS_AS(engine::batch_norm(x, Variable(Tensor::zeros({4})), c, c.value(), c.value(), true), engine::Error);
+}

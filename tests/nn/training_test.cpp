@@ -1,0 +1,89 @@
+#include <doctest/doctest.h>
+
+#include <numbers>
+
+#include "engine/ops.h"
+#include "nn/networks.h"
+#include "nn/optimizer.h"
+#include "nn/schedule.h"
+#include "tests/support/numbers.h"
+
+using namespace support;
+using engine::Variable;
+
+namespace {
+
+/// A network of one fully connected layer, whose parameters' gradients are chosen by hand.
+struct Fixture {
+  std::unique_ptr<nn::Module> network = nn::make_network("linear", {.classes = 2, .size = 1, .seed = 3});
+  nn::State state = nn::state_of(*network);
+
+  void set_gradients(uint32_t seed) {
+    for (nn::Entry& entry : state) engine::backward(engine::scale(entry.variable, 1), uniform(entry.variable.shape(), seed));
+  }
+};
+
+}  // namespace
+
+TEST_CASE("SGD follows PyTorch's definition, with weight decay on weights alone unless asked") {
+  for (const bool nesterov : {false, true}) {
+    for (const bool decay_offsets : {false, true}) {
+      Fixture f;
+      nn::Sgd sgd(*f.network, {.momentum = 0.9f, .weight_decay = 0.01f, .nesterov = nesterov, .decay_offsets = decay_offsets});
+      std::vector<std::vector<double>> w, v;
+      for (const nn::Entry& entry : f.state) {
+        const auto values = entry.variable.value().to_vector();
+        w.emplace_back(values.begin(), values.end());
+        v.emplace_back(values.size(), 0.0);
+      }
+      for (uint32_t step = 0; step < 5; ++step) {
+        f.set_gradients(step);
+        const double lr = 0.1 / (step + 1);
+        for (size_t i = 0; i < w.size(); ++i) {
+          const double decay = f.state[i].kind == nn::Entry::Kind::weight || decay_offsets ? 0.01 : 0;
+          for (size_t k = 0; k < w[i].size(); ++k) {
+            const double g = f.state[i].variable.grad().data()[k] + decay * w[i][k];
+            v[i][k] = 0.9 * v[i][k] + g;
+            w[i][k] -= lr * (nesterov ? g + 0.9 * v[i][k] : v[i][k]);
+          }
+        }
+        sgd.step(static_cast<float>(lr));
+      }
+      for (size_t i = 0; i < w.size(); ++i) {
+        CHECK(relative_error(f.state[i].variable.value().to_vector(), w[i]) < 1e-6);
+        CHECK_FALSE(f.state[i].variable.grad().defined());
+      }
+    }
+  }
+}
+
+TEST_CASE("SGD leaves a parameter without gradient alone") {
+  Fixture f;
+  nn::Sgd sgd(*f.network, {.weight_decay = 1});
+  const Tensor before = f.state[0].variable.value().clone();
+  sgd.step(1);
+  CHECK(same_bits(before, f.state[0].variable.value()));
+}
+
+TEST_CASE("the cosine goes from lr to min_lr, after a linear warm-up") {
+  const nn::Schedule lr = nn::make_schedule("cosine", {.lr = 1, .min_lr = 0.2, .steps = 110, .warmup_steps = 10, .warmup_lr = 0.1});
+  CHECK(lr(0) == doctest::Approx(0.1));
+  CHECK(lr(5) == doctest::Approx(0.55));
+  CHECK(lr(10) == doctest::Approx(1));
+  CHECK(lr(60) == doctest::Approx(0.6));
+  CHECK(lr(35) == doctest::Approx(0.2 + 0.8 * 0.5 * (1 + std::cos(std::numbers::pi / 4))));
+  CHECK(lr(110) == doctest::Approx(0.2));
+  CHECK(lr(1000) == doctest::Approx(0.2));
+}
+
+TEST_CASE("step and constant schedules") {
+  const nn::Schedule step = nn::make_schedule("step", {.lr = 1, .steps = 100, .decay_steps = 30, .decay_rate = 0.1});
+  CHECK(step(0) == doctest::Approx(1));
+  CHECK(step(29) == doctest::Approx(1));
+  CHECK(step(30) == doctest::Approx(0.1));
+  CHECK(step(90) == doctest::Approx(0.001));
+  const nn::Schedule constant = nn::make_schedule("constant", {.lr = 0.3, .warmup_steps = 2});
+  CHECK(constant(1) == doctest::Approx(0.15));
+  CHECK(constant(500) == doctest::Approx(0.3));
+  CHECK_THROWS_AS(nn::make_schedule("cosinus", {}), engine::Error);
+}

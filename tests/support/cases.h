@@ -1,0 +1,101 @@
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "engine/ops.h"
+#include "tests/support/numbers.h"
+#include "tests/support/reference.h"
+
+/// The list of op cases that several tests walk. Adding an op adds a row here.
+namespace support {
+
+using engine::Variable;
+using reference::Array;
+
+struct OpCase {
+  std::string name;
+  std::vector<Tensor> inputs;
+  std::function<Variable(const std::vector<Variable>&)> op;
+  std::function<Array(const std::vector<Array>&)> reference;
+};
+
+inline OpCase conv_case(const std::string& name, Shape x, Shape weight, engine::Conv2dSpec spec) {
+  return {"conv2d " + name,
+          {uniform(x, 1), uniform(weight, 2)},
+          [spec](const auto& in) { return engine::conv2d(in[0], in[1], spec); },
+          [spec](const auto& in) { return reference::conv2d(in[0], in[1], spec); }};
+}
+
+inline OpCase pool_case(const std::string& name, Shape x, engine::Pool2dSpec spec, bool max) {
+  return {(max ? "max_pool2d " : "avg_pool2d ") + name,
+          {distinct(x, 3)},
+          [=](const auto& in) { return max ? engine::max_pool2d(in[0], spec) : engine::avg_pool2d(in[0], spec); },
+          [=](const auto& in) { return max ? reference::max_pool2d(in[0], spec) : reference::avg_pool2d(in[0], spec); }};
+}
+
+inline std::vector<OpCase> op_cases() {
+  using Variables = std::vector<Variable>;
+  using Arrays = std::vector<Array>;
+  const Tensor mean = uniform({5}, 20), var = uniform({5}, 21, 0.5, 2), target = uniform({3, 6}, 22, 0, 1);
+  return {
+      {"add", {uniform({2, 3, 4, 5}, 1), uniform({2, 3, 4, 5}, 2)},
+       [](const Variables& in) { return engine::add(in[0], in[1]); },
+       [](const Arrays& in) { return reference::add(in[0], in[1]); }},
+      {"relu", {away_from_zero({3, 7, 5, 2}, 1)},
+       [](const Variables& in) { return engine::relu(in[0]); },
+       [](const Arrays& in) { return reference::map(in[0], [](double x) { return x > 0 ? x : 0; }); }},
+      {"scale", {uniform({4, 9}, 1)},
+       [](const Variables& in) { return engine::scale(in[0], -2.5f); },
+       [](const Arrays& in) { return reference::map(in[0], [](double x) { return -2.5 * x; }); }},
+      {"reshape", {uniform({2, 3, 4, 5}, 1)},
+       [](const Variables& in) { return engine::reshape(in[0], {2, 60}); },
+       [](const Arrays& in) { return reference::reshape(in[0], {2, 60}); }},
+
+      conv_case("3x3", {2, 5, 6, 3}, {4, 3, 3, 3}, {.pad = 1}),
+      conv_case("3x3 without padding", {2, 5, 6, 3}, {4, 3, 3, 3}, {}),
+      conv_case("3x3 stride 2", {2, 7, 8, 3}, {4, 3, 3, 3}, {.stride = 2, .pad = 1}),
+      conv_case("1x1", {2, 4, 5, 6}, {7, 1, 1, 6}, {}),
+      conv_case("1x1 stride 2", {2, 5, 6, 4}, {3, 1, 1, 4}, {.stride = 2}),
+      conv_case("1x1 padded", {1, 3, 3, 2}, {3, 1, 1, 2}, {.pad = 1}),
+      conv_case("7x7 stride 2", {1, 9, 11, 2}, {3, 7, 7, 2}, {.stride = 2, .pad = 3}),
+      conv_case("1x3 kernel", {2, 4, 6, 2}, {3, 1, 3, 2}, {.pad = 1}),
+      conv_case("2 groups", {2, 5, 5, 4}, {6, 3, 3, 2}, {.pad = 1, .groups = 2}),
+      conv_case("2 groups 1x1", {2, 4, 4, 4}, {6, 1, 1, 2}, {.groups = 2}),
+      conv_case("depthwise stride 2", {2, 6, 6, 4}, {4, 3, 3, 1}, {.stride = 2, .pad = 1, .groups = 4}),
+      conv_case("whole image", {3, 4, 4, 3}, {5, 4, 4, 3}, {}),
+      conv_case("padding wider than image", {1, 2, 2, 2}, {2, 3, 3, 2}, {.pad = 2}),
+
+      {"batch_norm train", {uniform({4, 3, 3, 5}, 1), uniform({5}, 2), uniform({5}, 3)},
+       [](const Variables& in) {
+         return engine::batch_norm(in[0], in[1], in[2], Tensor::zeros({5}), Tensor::full({5}, 1), true);
+       },
+       [](const Arrays& in) { return reference::batch_norm_train(in[0], in[1], in[2]); }},
+      {"batch_norm eval", {uniform({4, 3, 3, 5}, 1), uniform({5}, 2), uniform({5}, 3)},
+       [=](const Variables& in) { return engine::batch_norm(in[0], in[1], in[2], mean.clone(), var.clone(), false); },
+       [=](const Arrays& in) { return reference::normalize(in[0], in[1], in[2], Array(mean), Array(var)); }},
+
+      {"linear", {uniform({5, 7}, 1), uniform({4, 7}, 2), uniform({4}, 3)},
+       [](const Variables& in) { return engine::linear(in[0], in[1], in[2]); },
+       [](const Arrays& in) { return reference::linear(in[0], in[1], in[2]); }},
+
+      pool_case("2x2", {2, 6, 4, 3}, {.kernel = 2, .stride = 2}, true),
+      pool_case("3x3 stride 2 padded", {2, 7, 6, 3}, {.kernel = 3, .stride = 2, .pad = 1}, true),
+      pool_case("3x3 overlapping", {1, 5, 5, 2}, {.kernel = 3, .stride = 1}, true),
+      pool_case("2x2", {2, 6, 4, 3}, {.kernel = 2, .stride = 2}, false),
+      pool_case("3x3 overlapping, padded", {2, 5, 6, 3}, {.kernel = 3, .stride = 1, .pad = 1}, false),
+      {"global_avg_pool", {uniform({3, 4, 5, 6}, 1)},
+       [](const Variables& in) { return engine::global_avg_pool(in[0]); },
+       [](const Arrays& in) { return reference::global_avg_pool(in[0]); }},
+
+      {"log_softmax", {uniform({4, 6}, 1, -3, 3)},
+       [](const Variables& in) { return engine::log_softmax(in[0]); },
+       [](const Arrays& in) { return reference::log_softmax(in[0]); }},
+      {"softmax_cross_entropy", {uniform({3, 6}, 1, -3, 3)},
+       [=](const Variables& in) { return engine::softmax_cross_entropy(in[0], target); },
+       [=](const Arrays& in) { return reference::softmax_cross_entropy(in[0], Array(target)); }},
+  };
+}
+
+}  // namespace support

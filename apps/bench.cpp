@@ -62,8 +62,13 @@ ordered_json time_steps(const Options& o) {
     if (step > 0) seconds.push_back(watch.seconds());  // the first one fills the pool
   }
   const auto rate = [&](double s) { return std::round(100 * static_cast<double>(o.batch) / s) / 100; };
-  return {{"model", o.model}, {"batch", o.batch}, {"size", o.size}, {"threads", engine::threads()}, {"loss", o.loss},
-          {"img_s_median", rate(median(seconds))}, {"img_s_best", rate(*std::min_element(seconds.begin(), seconds.end()))}};
+  return {{"model", o.model},
+          {"batch", o.batch},
+          {"size", o.size},
+          {"threads", engine::threads()},
+          {"loss", o.loss},
+          {"img_s_median", rate(median(seconds))},
+          {"img_s_best", rate(*std::min_element(seconds.begin(), seconds.end()))}};
 }
 
 /// One measured kernel call: what it computes and moves, each input read once and each output written once.
@@ -78,9 +83,9 @@ struct ConvShape {
   int64_t size, ic, oc, kernel, stride;
 };
 const std::vector<ConvShape> resnet18_convolutions{
-    {32, 3, 64, 3, 1},    {32, 64, 64, 3, 1},   {32, 64, 128, 3, 2},  {32, 64, 128, 1, 2},  {16, 128, 128, 3, 1},
-    {16, 128, 256, 3, 2}, {16, 128, 256, 1, 2}, {8, 256, 256, 3, 1},  {8, 256, 512, 3, 2},  {8, 256, 512, 1, 2},
-    {4, 512, 512, 3, 1},
+    {32, 3, 64, 3, 1},    {32, 64, 64, 3, 1},   {32, 64, 128, 3, 2},  {32, 64, 128, 1, 2},
+    {16, 128, 128, 3, 1}, {16, 128, 256, 3, 2}, {16, 128, 256, 1, 2}, {8, 256, 256, 3, 1},
+    {8, 256, 512, 3, 2},  {8, 256, 512, 1, 2},  {4, 512, 512, 3, 1},
 };
 
 double bytes_of(std::initializer_list<const Tensor*> tensors) {
@@ -103,8 +108,9 @@ std::vector<Call> convolution_calls(const Options& o, Pass pass) {
     if (pass == Pass::forward) run = [=]() mutable { engine::kernel::conv2d(x, w, spec, y); };
     if (pass == Pass::data) run = [=]() mutable { engine::kernel::conv2d_backward_data(y, w, spec, x); };
     if (pass == Pass::weight) run = [=]() mutable { engine::kernel::conv2d_backward_weight(y, x, spec, w); };
-    calls.push_back({engine::text(s.size, "x", s.size, " ", s.ic, " > ", s.oc, " ", s.kernel, "x", s.kernel, "/", s.stride), flop,
-                     bytes_of({&x, &w, &y}), run});
+    calls.push_back(
+        {engine::text(s.size, "x", s.size, " ", s.ic, " > ", s.oc, " ", s.kernel, "x", s.kernel, "/", s.stride), flop,
+         bytes_of({&x, &w, &y}), run});
   }
   return calls;
 }
@@ -183,7 +189,8 @@ void time_kernel(const Options& o) {
       seconds.push_back(watch.seconds());
     }
     const double s = median(seconds);
-    std::printf("%-24s %10.3f %10.1f %10.1f\n", call.shape.c_str(), s * 1e3, call.flop / s * 1e-9, call.bytes / s * 1e-9);
+    std::printf("%-24s %10.3f %10.1f %10.1f\n", call.shape.c_str(), s * 1e3, call.flop / s * 1e-9,
+                call.bytes / s * 1e-9);
   }
 }
 
@@ -193,10 +200,12 @@ void time_kernel(const Options& o) {
 int main(int argc, char** argv) {
   return apps::run_program("bench", [&] {
     Options o;
-    apps::CommandLine line("bench", "Times training steps (one JSON line) or one kernel (a table) on random data.\n"
-                                    "Example: bench --model resnet18 --batch 128 --steps 6 --threads 2");
+    apps::CommandLine line("bench",
+                           "Times training steps (one JSON line) or one kernel (a table) on random data.\n"
+                           "Example: bench --model resnet18 --batch 128 --steps 6 --threads 2");
     line.add("--model", o.model, "Network")->check(apps::one_of("model", engine::names_of(nn::networks())));
-    line.add("--kernel", o.kernel, "Time this kernel instead")->check(apps::one_of("kernel", engine::names_of(kernels())));
+    line.add("--kernel", o.kernel, "Time this kernel instead")
+        ->check(apps::one_of("kernel", engine::names_of(kernels())));
     line.add("--loss", o.loss, "Loss")->check(apps::one_of("loss", engine::names_of(mixup::losses())));
     line.add("-b,--batch,--batch-size", o.batch, "Images in a step")->check(apps::between(2, 1e6));
     line.add("--size", o.size, "Height and width of the images")->check(apps::between(8, 1024));

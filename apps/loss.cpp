@@ -43,8 +43,9 @@ int main(int argc, char** argv) {
     mixup::LossOptions options;
     bool json = false;
 
-    apps::CommandLine line("loss", "Computes a loss of one mixed sample, its terms and its gradient.\n"
-                                   "Example: loss --loss dm --logits 2,1,0,-1 --a 0 --b 1 --lambda 0.3");
+    apps::CommandLine line("loss",
+                           "Computes a loss of one mixed sample, its terms and its gradient.\n"
+                           "Example: loss --loss dm --logits 2,1,0,-1 --a 0 --b 1 --lambda 0.3");
     line.add("--loss", name, "Loss")->check(apps::one_of("loss", engine::names_of(mixup::losses())));
     line.add_list("--logits", logits, "Logits, one for each class, separated by commas");
     line.add("--a", pair.a, "Class with share lambda");

@@ -23,7 +23,8 @@ std::vector<uint8_t> bytes_of(const engine::Tensor& images, int64_t index, const
 }
 
 /// A column for every image: itself, its partner, the mix, each with its class or shares below.
-Picture sheet(const data::Dataset& dataset, const data::Batch& batch, const mixup::Plan& plan, const std::string& title) {
+Picture sheet(const data::Dataset& dataset, const data::Batch& batch, const mixup::Plan& plan,
+              const std::string& title) {
   constexpr int columns = 8, zoom = 3, gap = 12, left = 70, top = 40;
   constexpr Colour paper{250, 250, 248}, ink{30, 30, 30}, grey{120, 120, 120};
   const int side = static_cast<int>(dataset.size) * zoom, cell_w = std::max(side, 112) + gap;
@@ -39,7 +40,8 @@ Picture sheet(const data::Dataset& dataset, const data::Batch& batch, const mixu
   for (int i = 0; i < count; ++i) {
     const auto k = static_cast<size_t>(i);
     const int x = left + i % columns * cell_w, y = top + i / columns * block_h, partner = plan.partner[k];
-    const auto show = [&](int row, const engine::Tensor& images, int index, const std::string& first, const std::string& second) {
+    const auto show = [&](int row, const engine::Tensor& images, int index, const std::string& first,
+                          const std::string& second) {
       const int at = y + row * cell_h;
       picture.paste(bytes_of(images, index, dataset.normalization), static_cast<int>(dataset.size), zoom, x, at);
       picture.write(first, x, at + side + 3, ink);
@@ -53,7 +55,8 @@ Picture sheet(const data::Dataset& dataset, const data::Batch& batch, const mixu
     if (targets.a[k] == targets.b[k]) {
       show(2, mixed, i, share(1) + name(targets.a[k]), "");
     } else {
-      show(2, mixed, i, share(targets.lambda[k]) + name(targets.a[k]), share(1 - targets.lambda[k]) + name(targets.b[k]));
+      show(2, mixed, i, share(targets.lambda[k]) + name(targets.a[k]),
+           share(1 - targets.lambda[k]) + name(targets.b[k]));
     }
   }
   return picture;
@@ -70,12 +73,15 @@ int main(int argc, char** argv) {
     int64_t count = 8;
     bool json = false;
 
-    apps::CommandLine line("mixes", "Writes a PNG sheet of one training batch before and after a policy.\n"
-                                    "Example: mixes --mix cutmix --dataset cifar10 --data-dir data --output cutmix.png");
+    apps::CommandLine line("mixes",
+                           "Writes a PNG sheet of one training batch before and after a policy.\n"
+                           "Example: mixes --mix cutmix --dataset cifar10 --data-dir data --output cutmix.png");
     line.add("--mix", mix, "Policy")->check(apps::one_of("policy", engine::names_of(mixup::policies())));
-    line.add("--mix-alpha", options.alpha, "lambda ~ Beta(alpha, alpha); 0: the policy's custom")->check(apps::between(0, 1e6));
+    line.add("--mix-alpha", options.alpha, "lambda ~ Beta(alpha, alpha); 0: the policy's custom")
+        ->check(apps::between(0, 1e6));
     line.add("--mix-prob", options.prob, "Probability that the batch is mixed")->check(apps::between(0, 1));
-    line.add("--dataset", dataset_name, "Data set")->check(apps::one_of("data set", engine::names_of(data::datasets())));
+    line.add("--dataset", dataset_name, "Data set")
+        ->check(apps::one_of("data set", engine::names_of(data::datasets())));
     line.add("--data-dir", folder, "Folder of the data set's files");
     line.add("-b,--batch-size", count, "Images on the sheet")->check(apps::between(1, 256));
     line.add("--seed", seed, "Of every random number")->check(apps::between(0, 1.8e19));
@@ -102,7 +108,10 @@ int main(int argc, char** argv) {
     const std::vector<float> means = mixup::shares(plan);
     nlohmann::ordered_json images = nlohmann::ordered_json::array();
     for (size_t i = 0; i < means.size(); ++i) {
-      images.push_back({{"index", i}, {"partner", plan.partner[i]}, {"lambda", targets.lambda[i]}, {"mask_mean", means[i]},
+      images.push_back({{"index", i},
+                        {"partner", plan.partner[i]},
+                        {"lambda", targets.lambda[i]},
+                        {"mask_mean", means[i]},
                         {"a", dataset.classes[static_cast<size_t>(targets.a[i])]},
                         {"b", dataset.classes[static_cast<size_t>(targets.b[i])]}});
     }

@@ -8,10 +8,12 @@ int main(int argc, char** argv) {
     std::string dataset = "shapes", folder;
     data::DatasetOptions files;
 
-    apps::CommandLine line("train_cifar", "Trains a classifier of 32x32 pictures with mixed samples.\n"
-                                          "Example: train_cifar --dataset cifar10 --data-dir data --mix cutmix --loss dm");
+    apps::CommandLine line("train_cifar",
+                           "Trains a classifier of 32x32 pictures with mixed samples.\n"
+                           "Example: train_cifar --dataset cifar10 --data-dir data --mix cutmix --loss dm");
     line.group("Data");
-    line.add("--dataset", dataset, "Data set; shapes is built in")->check(apps::one_of("data set", engine::names_of(data::datasets())));
+    line.add("--dataset", dataset, "Data set; shapes is built in")
+        ->check(apps::one_of("data set", engine::names_of(data::datasets())));
     line.add("--data-dir", folder, "Folder of the data set's files");
     line.add("--shapes-train", files.train_count, "Training pictures of shapes")->check(apps::between(10, 1e7));
     line.add("--shapes-test", files.test_count, "Test pictures of shapes")->check(apps::between(10, 1e7));

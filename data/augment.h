@@ -15,8 +15,8 @@ struct Normalization {
 /// What lies beyond the border when a picture is shifted.
 enum class Border { zero, reflect };
 
-/// Random changes of a training picture: shifted by up to `pad` pixels (a random crop of the padded picture) and mirrored
-/// half of the time.
+/// Random changes of a training picture: shifted by up to `pad` pixels (a random crop of the padded picture) and
+/// mirrored half of the time.
 struct Augmentation {
   int pad = 0;
   Border border = Border::zero;

@@ -14,10 +14,10 @@ struct Dataset {
   std::string name;
   int64_t size = 32;
   std::vector<uint8_t> pixels;
-  std::vector<int> labels;             // 0 .. classes - 1
-  std::vector<std::string> classes;    // their names
+  std::vector<int> labels;           // 0 .. classes - 1
+  std::vector<std::string> classes;  // their names
   Normalization normalization;
-  Augmentation augmentation;           // customary for training on it
+  Augmentation augmentation;  // customary for training on it
 
   int64_t count() const { return static_cast<int64_t>(labels.size()); }
   const uint8_t* picture(int64_t i) const { return pixels.data() + i * size * size * 3; }
@@ -27,9 +27,9 @@ enum class Split { train, test };
 
 /// Where and what to read; a data set takes what concerns it.
 struct DatasetOptions {
-  std::filesystem::path folder = {};   // of the files, or the one that holds their folder
-  uint64_t seed = 0;                   // of generated pictures
-  int64_t train_count = 10000, test_count = 2000;   // of generated pictures
+  std::filesystem::path folder = {};               // of the files, or the one that holds their folder
+  uint64_t seed = 0;                               // of generated pictures
+  int64_t train_count = 10000, test_count = 2000;  // of generated pictures
 };
 
 struct DatasetEntry {

@@ -29,7 +29,8 @@ void Loader::start(int64_t epoch) {
   stop();
   epoch_ = epoch;
   if (options_.train) {
-    order_ = Rng(options_.seed, Purpose::shuffle, static_cast<uint32_t>(epoch)).permutation(static_cast<int>(dataset_.count()));
+    order_ = Rng(options_.seed, Purpose::shuffle, static_cast<uint32_t>(epoch))
+                 .permutation(static_cast<int>(dataset_.count()));
   } else {
     order_.resize(static_cast<size_t>(dataset_.count()));
     std::iota(order_.begin(), order_.end(), 0);

@@ -15,21 +15,21 @@ namespace data {
 struct Batch {
   engine::Tensor images;
   std::vector<int> labels;
-  int64_t epoch = 0, step = 0;   // step counts from the start of training
+  int64_t epoch = 0, step = 0;  // step counts from the start of training
 
   int64_t count() const { return static_cast<int64_t>(labels.size()); }
 };
 
 struct LoaderOptions {
   int64_t batch = 128;
-  bool train = true;        // shuffled, augmented, and without a last short batch
+  bool train = true;  // shuffled, augmented, and without a last short batch
   uint64_t seed = 0;
-  int workers = 1;          // background threads; 0 prepares every batch when it is asked for
-  int64_t ahead = 3;        // how many batches are prepared in advance
+  int workers = 1;    // background threads; 0 prepares every batch when it is asked for
+  int64_t ahead = 3;  // how many batches are prepared in advance
 };
 
-/// Delivers the batches of one epoch after the other, prepared in the background. Every random choice follows from (seed, epoch,
-/// sample), so the batches are the same for any number of workers. The data set must outlive it.
+/// Delivers the batches of one epoch after the other, prepared in the background. Every random choice follows from
+/// (seed, epoch, sample), so the batches are the same for any number of workers. The data set must outlive it.
 class Loader {
  public:
   Loader(const Dataset& dataset, const LoaderOptions& options);
@@ -37,10 +37,10 @@ class Loader {
   Loader(const Loader&) = delete;
   Loader& operator=(const Loader&) = delete;
 
-  int64_t batches() const;             // in an epoch
-  void start(int64_t epoch);           // from its first batch
-  bool next(Batch& batch);             // false at the end of the epoch
-  double waited() const { return waited_; }   // seconds next() has waited for the workers, since the loader was made
+  int64_t batches() const;                   // in an epoch
+  void start(int64_t epoch);                 // from its first batch
+  bool next(Batch& batch);                   // false at the end of the epoch
+  double waited() const { return waited_; }  // seconds next() has waited for the workers, since the loader was made
 
  private:
   Batch prepare(int64_t index) const;

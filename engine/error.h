@@ -6,7 +6,8 @@
 
 namespace engine {
 
-/// The one exception of demix. Its text is one line for people: what is wrong, with the shapes, file or value concerned.
+/// The one exception of demix. Its text is one line for people: what is wrong, with the shapes, file or value
+/// concerned.
 struct Error : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
@@ -28,7 +29,7 @@ template <class... Parts>
 }  // namespace engine
 
 /// Throws an Error made of the parts unless the condition holds.
-#define ENSURE(condition, ...)                       \
-  do {                                               \
-    if (!(condition)) ::engine::fail(__VA_ARGS__);   \
+#define ENSURE(condition, ...)                     \
+  do {                                             \
+    if (!(condition)) ::engine::fail(__VA_ARGS__); \
   } while (false)

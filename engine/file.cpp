@@ -34,7 +34,8 @@ std::string read_file(const std::filesystem::path& path) {
 }
 
 void write_file(const std::filesystem::path& path, std::string_view bytes) {
-  const std::filesystem::path temporary = path.string() + ".tmp", folder = path.has_parent_path() ? path.parent_path() : ".";
+  const std::filesystem::path temporary = path.string() + ".tmp",
+                              folder = path.has_parent_path() ? path.parent_path() : ".";
   const auto check = [&](bool good) {
     if (good) return;
     const std::string reason = std::strerror(errno);

@@ -9,8 +9,8 @@ namespace engine {
 /// The whole file; an Error names the path and the reason.
 std::string read_file(const std::filesystem::path& path);
 
-/// Writes a file that appears complete or not at all, even if the power fails: temporary file beside it, fsync, rename. An
-/// older file of that name stays until then. An Error names the path and the reason.
+/// Writes a file that appears complete or not at all, even if the power fails: temporary file beside it, fsync, rename.
+/// An older file of that name stays until then. An Error names the path and the reason.
 void write_file(const std::filesystem::path& path, std::string_view bytes);
 
 }  // namespace engine

@@ -4,15 +4,19 @@
 
 #include "engine/tensor.h"
 
-/// Declares engine::cpu::name and makes it known as engine::kernel::name, the name that ops call. A second backend declares
-/// its own name here too and turns the using-declaration into a choice by the first tensor's device.
-#define KERNEL(name, ...)                  \
-  namespace cpu { void name(__VA_ARGS__); } \
-  namespace kernel { using cpu::name; }
+/// Declares engine::cpu::name and makes it known as engine::kernel::name, the name that ops call. A second backend
+/// declares its own name here too and turns the using-declaration into a choice by the first tensor's device.
+#define KERNEL(name, ...) \
+  namespace cpu {         \
+  void name(__VA_ARGS__); \
+  }                       \
+  namespace kernel {      \
+  using cpu::name;        \
+  }
 
-/// The contract of every kernel. A kernel fills memory: outputs come last, have their shape already, and are overwritten
-/// without being read unless the comment says otherwise. Shapes were checked by the op that calls. Where the comment says
-/// "in place", an output may be the same memory as an input of its shape.
+/// The contract of every kernel. A kernel fills memory: outputs come last, have their shape already, and are
+/// overwritten without being read unless the comment says otherwise. Shapes were checked by the op that calls. Where
+/// the comment says "in place", an output may be the same memory as an input of its shape.
 namespace engine {
 
 struct Conv2dSpec {
@@ -22,8 +26,8 @@ struct Pool2dSpec {
   int64_t kernel = 2, stride = 2, pad = 0;
 };
 struct BatchNormSpec {
-  float eps = 1e-5f;       // added to the variance
-  float momentum = 0.1f;   // share of the new value in the running statistics
+  float eps = 1e-5f;      // added to the variance
+  float momentum = 0.1f;  // share of the new value in the running statistics
 };
 struct SgdSpec {
   float lr = 0.1f, momentum = 0, weight_decay = 0;
@@ -41,8 +45,8 @@ KERNEL(relu_backward, const Tensor& dy, const Tensor& y, Tensor& dx)
 // y = factor x; in place
 KERNEL(scale, const Tensor& x, float factor, Tensor& y)
 
-// Convolution: x (n, h, w, ic), weight (oc, kh, kw, ic / groups), y (n, oh, ow, oc). Group g reads the g-th slice of the
-// input channels and writes the g-th slice of the output channels.
+// Convolution: x (n, h, w, ic), weight (oc, kh, kw, ic / groups), y (n, oh, ow, oc). Group g reads the g-th slice of
+// the input channels and writes the g-th slice of the output channels.
 
 KERNEL(conv2d, const Tensor& x, const Tensor& weight, const Conv2dSpec& spec, Tensor& y)
 KERNEL(conv2d_backward_data, const Tensor& dy, const Tensor& weight, const Conv2dSpec& spec, Tensor& dx)
@@ -50,8 +54,8 @@ KERNEL(conv2d_backward_weight, const Tensor& dy, const Tensor& x, const Conv2dSp
 
 // Batch normalisation (Ioffe, Szegedy, 2015) over all but the last extent, the channels c: x, y (..., c); the rest (c).
 
-// y = gamma (x - mean) inv_std + beta with the biased variance of x; writes mean and inv_std = 1 / sqrt(variance + eps),
-// and moves running_mean and running_var (unbiased) towards them
+// y = gamma (x - mean) inv_std + beta with the biased variance of x; writes mean and inv_std = 1 / sqrt(variance +
+// eps), and moves running_mean and running_var (unbiased) towards them
 KERNEL(batch_norm_train, const Tensor& x, const Tensor& gamma, const Tensor& beta, const BatchNormSpec& spec,
        Tensor& running_mean, Tensor& running_var, Tensor& y, Tensor& mean, Tensor& inv_std)
 // the same with the running statistics; writes inv_std = 1 / sqrt(running_var + eps)
@@ -91,11 +95,11 @@ KERNEL(softmax_cross_entropy, const Tensor& logits, const Tensor& target, Tensor
 
 // Training.
 
-// One step of stochastic gradient descent as PyTorch defines it: g = grad + weight_decay w; velocity = momentum velocity + g;
-// w -= lr velocity, or with Nesterov w -= lr (g + momentum velocity). Reads and writes w and velocity.
+// One step of stochastic gradient descent as PyTorch defines it: g = grad + weight_decay w; velocity = momentum
+// velocity + g; w -= lr velocity, or with Nesterov w -= lr (g + momentum velocity). Reads and writes w and velocity.
 KERNEL(sgd, const Tensor& grad, const SgdSpec& spec, Tensor& w, Tensor& velocity)
-// y[i] = mask[i] x[i] + (1 - mask[i]) x[partner[i]] for images x (n, h, w, c) and mask (n, h, w, 1) or (n, 1, 1, 1); exactly
-// x[i] where the mask is 1 and exactly x[partner[i]] where it is 0
+// y[i] = mask[i] x[i] + (1 - mask[i]) x[partner[i]] for images x (n, h, w, c) and mask (n, h, w, 1) or (n, 1, 1, 1);
+// exactly x[i] where the mask is 1 and exactly x[partner[i]] where it is 0
 KERNEL(mix, const Tensor& x, const std::vector<int>& partner, const Tensor& mask, Tensor& y)
 
 }  // namespace engine

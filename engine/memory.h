@@ -20,7 +20,8 @@ Usage usage();
 /// Gives every unused block back to the system.
 void release_unused();
 
-/// Fills every block handed out from now on with `value`, so that a test sees a kernel that forgets to write; nullopt: not any more.
+/// Fills every block handed out from now on with `value`, so that a test sees a kernel that forgets to write; nullopt:
+/// not any more.
 void fill_new_blocks(std::optional<float> value);
 
 }  // namespace engine::memory

@@ -22,7 +22,7 @@ Variable linear(const Variable& x, const Variable& weight, const Variable& bias)
 
 Variable max_pool2d(const Variable& x, const Pool2dSpec& spec);
 Variable avg_pool2d(const Variable& x, const Pool2dSpec& spec);
-Variable global_avg_pool(const Variable& x);   // (n, h, w, c) to (n, c)
+Variable global_avg_pool(const Variable& x);  // (n, h, w, c) to (n, c)
 
 Variable log_softmax(const Variable& x);
 

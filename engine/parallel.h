@@ -15,7 +15,8 @@ int threads();
 /// runs, does its chunks by itself.
 void parallel_for(int64_t n, int64_t grain, const std::function<void(int64_t begin, int64_t end)>& body);
 
-/// Makes the calling thread treat denormal numbers as zero, as every worker does: they cost a hundred times a normal one.
+/// Makes the calling thread treat denormal numbers as zero, as every worker does: they cost a hundred times a normal
+/// one.
 void flush_denormals();
 
 }  // namespace engine

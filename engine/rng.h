@@ -21,13 +21,13 @@ class Rng {
         counter_{0, static_cast<uint32_t>(purpose), epoch, index} {}
 
   uint32_t bits();
-  double uniform();                             // [0, 1), 53 bits
-  double uniform(double low, double high);      // [low, high)
-  int64_t below(int64_t n);                     // 0 .. n - 1, each equally likely
-  double normal();                              // mean 0, variance 1 (Box, Muller, 1958)
-  double log_gamma_draw(double shape);          // logarithm of a gamma variable of scale 1 (Marsaglia, Tsang, 2000)
-  double beta(double a, double b);              // [0, 1]; a, b > 0, however small
-  std::vector<int> permutation(int n);          // 0 .. n - 1 in random order (Fisher, Yates)
+  double uniform();                         // [0, 1), 53 bits
+  double uniform(double low, double high);  // [low, high)
+  int64_t below(int64_t n);                 // 0 .. n - 1, each equally likely
+  double normal();                          // mean 0, variance 1 (Box, Muller, 1958)
+  double log_gamma_draw(double shape);      // logarithm of a gamma variable of scale 1 (Marsaglia, Tsang, 2000)
+  double beta(double a, double b);          // [0, 1]; a, b > 0, however small
+  std::vector<int> permutation(int n);      // 0 .. n - 1 in random order (Fisher, Yates)
 
  private:
   std::array<uint32_t, 2> key_;

@@ -22,7 +22,8 @@ Tensor Tensor::full(Shape shape, float value) {
 }
 
 Tensor Tensor::from(Shape shape, const std::vector<float>& values) {
-  ENSURE(shape.elements() == static_cast<int64_t>(values.size()), "tensor: ", values.size(), " values for shape ", shape);
+  ENSURE(shape.elements() == static_cast<int64_t>(values.size()), "tensor: ", values.size(), " values for shape ",
+         shape);
   Tensor tensor(shape);
   std::copy(values.begin(), values.end(), tensor.data());
   return tensor;

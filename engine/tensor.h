@@ -15,8 +15,8 @@ void require_device(Device device);
 /// A dense contiguous block of float32 on a device, images as (n, h, w, c). Copying the handle shares the memory.
 class Tensor {
  public:
-  Tensor() = default;                                            // no memory: defined() is false
-  explicit Tensor(Shape shape, Device device = Device::cpu);     // uninitialised, from the pool
+  Tensor() = default;                                         // no memory: defined() is false
+  explicit Tensor(Shape shape, Device device = Device::cpu);  // uninitialised, from the pool
 
   static Tensor full(Shape shape, float value);
   static Tensor zeros(Shape shape) { return full(shape, 0); }
@@ -28,11 +28,11 @@ class Tensor {
   int64_t elements() const { return shape_.elements(); }
   float* data() { return memory_.get(); }
   const float* data() const { return memory_.get(); }
-  float item() const;                                            // the one element
+  float item() const;  // the one element
 
-  bool unique() const { return memory_.use_count() == 1; }       // nobody else sees a change
-  Tensor reshaped(Shape shape) const;                            // same memory
-  Tensor clone() const;                                          // same values, memory of its own
+  bool unique() const { return memory_.use_count() == 1; }  // nobody else sees a change
+  Tensor reshaped(Shape shape) const;                       // same memory
+  Tensor clone() const;                                     // same values, memory of its own
   std::vector<float> to_vector() const { return {data(), data() + elements()}; }
 
  private:

@@ -23,7 +23,8 @@ class Graph {
     std::unordered_set<const Node*> seen{root_.get()};
     nodes_.push_back(root_);
     for (size_t i = 0; i < nodes_.size(); ++i) {
-      ENSURE(nodes_[i]->leaf || nodes_[i]->backward, "backward: the graph of '", nodes_[i]->op, "' was already used and freed");
+      ENSURE(nodes_[i]->leaf || nodes_[i]->backward, "backward: the graph of '", nodes_[i]->op,
+             "' was already used and freed");
       for (const std::shared_ptr<Node>& input : std::vector(nodes_[i]->inputs)) {
         if (input && seen.insert(input.get()).second) nodes_.push_back(input);
       }

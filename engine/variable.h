@@ -17,28 +17,28 @@ using Backward = std::function<void(const Tensor& dy, Gradients& dx)>;
 /// One recorded op, or a leaf: a place where a gradient stays. Made by record() and Variable::leaf().
 struct Node {
   const char* op;
-  int64_t order;                               // of creation, which is a topological order
-  std::vector<std::shared_ptr<Node>> inputs;   // null where an input needs no gradient
-  Backward backward;                           // empty in a leaf, and once it was used
+  int64_t order;                              // of creation, which is a topological order
+  std::vector<std::shared_ptr<Node>> inputs;  // null where an input needs no gradient
+  Backward backward;                          // empty in a leaf, and once it was used
   Tensor grad;
   bool leaf;
 
-  ~Node();                                     // frees a long chain without recursion
+  ~Node();  // frees a long chain without recursion
 };
 
 /// A tensor that remembers how it was computed. Copying the handle shares value and node.
 class Variable {
  public:
   Variable() = default;
-  explicit Variable(Tensor value) : value_(std::move(value)) {}     // a constant
-  static Variable leaf(Tensor value);                               // collects a gradient
+  explicit Variable(Tensor value) : value_(std::move(value)) {}  // a constant
+  static Variable leaf(Tensor value);                            // collects a gradient
 
   const Tensor& value() const { return value_; }
   Tensor& value() { return value_; }
   const Shape& shape() const { return value_.shape(); }
 
   bool needs_gradient() const { return node_ != nullptr; }
-  const Tensor& grad() const;                                       // of a leaf; undefined before the first backward
+  const Tensor& grad() const;  // of a leaf; undefined before the first backward
   void clear_grad();
 
  private:

@@ -14,7 +14,7 @@ namespace mixup {
 using Loss = std::function<engine::Variable(const engine::Variable& logits, const Targets& targets)>;
 
 struct LossOptions {
-  double dm_eta = 0.1;   // weight of the decoupled term
+  double dm_eta = 0.1;  // weight of the decoupled term
 };
 
 /// One row's target: class a with share lambda, class b with 1 - lambda.

@@ -7,7 +7,8 @@
 
 namespace mixup {
 
-/// Who is in each mixed image: class a with share lambda, class b with the rest. a == b where the image shows one class.
+/// Who is in each mixed image: class a with share lambda, class b with the rest. a == b where the image shows one
+/// class.
 struct Targets {
   std::vector<int> a, b;
   std::vector<float> lambda;
@@ -18,7 +19,7 @@ struct Targets {
 /// How the images of a batch meet: image i keeps mask[i] of itself and takes the rest from image partner[i].
 struct Plan {
   std::vector<int> partner;
-  engine::Tensor mask;          // (n, h, w, 1), or (n, 1, 1, 1) where it is constant over the image
+  engine::Tensor mask;  // (n, h, w, 1), or (n, 1, 1, 1) where it is constant over the image
 
   bool mixes() const { return mask.defined(); }
 };

@@ -13,9 +13,9 @@ enum class Mode { train, eval };
 /// One named tensor of a network.
 struct Entry {
   enum class Kind {
-    weight,   // learned, and shrunk by weight decay
-    offset,   // learned, not shrunk unless asked: biases and the parameters of batch norm
-    buffer,   // not learned: running statistics
+    weight,  // learned, and shrunk by weight decay
+    offset,  // learned, not shrunk unless asked: biases and the parameters of batch norm
+    buffer,  // not learned: running statistics
   };
   std::string name;
   Kind kind;

@@ -6,7 +6,8 @@ namespace nn {
 
 const std::vector<NetworkEntry>& networks() {
   static const std::vector<NetworkEntry> table{
-      {"linear", linear}, {"resnet18", resnet18}, {"resnet20", resnet20}, {"resnet32", resnet32}, {"resnet56", resnet56},
+      {"linear", linear},     {"resnet18", resnet18}, {"resnet20", resnet20},
+      {"resnet32", resnet32}, {"resnet56", resnet56},
   };
   return table;
 }

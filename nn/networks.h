@@ -11,7 +11,7 @@ namespace nn {
 /// What a network is built for: square images (n, size, size, channels), rows of `classes` logits.
 struct NetworkOptions {
   int64_t classes = 10, size = 32, channels = 3;
-  uint64_t seed = 0;   // of the initial weights
+  uint64_t seed = 0;  // of the initial weights
 };
 
 /// A row of the table of networks.

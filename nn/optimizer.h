@@ -13,7 +13,7 @@ class Sgd {
   struct Options {
     float momentum = 0.9f, weight_decay = 0;
     bool nesterov = false;
-    bool decay_offsets = false;   // weight decay on biases and batch norm too
+    bool decay_offsets = false;  // weight decay on biases and batch norm too
   };
   Sgd(const Module& network, const Options& options);
 

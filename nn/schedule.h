@@ -10,10 +10,10 @@ namespace nn {
 /// What a schedule is made from; all lengths in steps of the optimizer.
 struct ScheduleOptions {
   double lr = 0.1, min_lr = 0;
-  int64_t steps = 1;                   // of the whole run
-  int64_t warmup_steps = 0;            // linear from warmup_lr to lr
+  int64_t steps = 1;         // of the whole run
+  int64_t warmup_steps = 0;  // linear from warmup_lr to lr
   double warmup_lr = 0;
-  int64_t decay_steps = 1;             // "step": every so many steps, times decay_rate
+  int64_t decay_steps = 1;  // "step": every so many steps, times decay_rate
   double decay_rate = 0.1;
 };
 
@@ -25,7 +25,8 @@ struct ScheduleEntry {
   Schedule (*make)(const ScheduleOptions& options);
 };
 
-/// "cosine" from lr at the end of the warm-up to min_lr after the last step (Loshchilov, Hutter, 2017), "step", "constant".
+/// "cosine" from lr at the end of the warm-up to min_lr after the last step (Loshchilov, Hutter, 2017), "step",
+/// "constant".
 const std::vector<ScheduleEntry>& schedules();
 
 /// The schedule of that name, after its warm-up; an Error lists the names where there is none such.

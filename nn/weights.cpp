@@ -7,8 +7,8 @@
 #include "engine/error.h"
 #include "engine/file.h"
 
-// The safetensors format: 8 bytes little-endian length of a JSON header; the header, which maps each name to its type, shape and
-// byte range; then the values.
+// The safetensors format: 8 bytes little-endian length of a JSON header; the header, which maps each name to its type,
+// shape and byte range; then the values.
 namespace nn {
 namespace {
 
@@ -54,10 +54,11 @@ void save_weights(const Module& network, const std::filesystem::path& path) {
     const size_t begin = values.size(), bytes = sizeof(float) * static_cast<size_t>(tensor.elements());
     values.resize(begin + bytes);
     for_elements(tensor.shape(), [&](int64_t ours, int64_t theirs) {
-      std::memcpy(values.data() + begin + sizeof(float) * static_cast<size_t>(theirs), tensor.data() + ours, sizeof(float));
+      std::memcpy(values.data() + begin + sizeof(float) * static_cast<size_t>(theirs), tensor.data() + ours,
+                  sizeof(float));
     });
-    header[entry.name] = {{"dtype", "F32"}, {"shape", extents(torch_shape(tensor.shape()))},
-                          {"data_offsets", {begin, begin + bytes}}};
+    header[entry.name] = {
+        {"dtype", "F32"}, {"shape", extents(torch_shape(tensor.shape()))}, {"data_offsets", {begin, begin + bytes}}};
   }
   std::string text = header.dump();
   text.resize((text.size() + 7) / 8 * 8, ' ');
@@ -72,7 +73,8 @@ void load_weights(Module& network, const std::filesystem::path& path) {
   uint64_t length = 0;
   ENSURE(file.size() >= sizeof length, name, ": too short for a safetensors file");
   std::memcpy(&length, file.data(), sizeof length);
-  ENSURE(length <= file.size() - sizeof length, name, ": the header's length ", length, " is beyond the end of the file");
+  ENSURE(length <= file.size() - sizeof length, name, ": the header's length ", length,
+         " is beyond the end of the file");
   const std::string_view values = std::string_view(file).substr(sizeof length + length);
   const json header = json::parse(file.substr(sizeof length, length), nullptr, false);
   ENSURE(header.is_object(), name, ": the header is not a JSON object");
@@ -86,13 +88,14 @@ void load_weights(Module& network, const std::filesystem::path& path) {
     ENSURE(row.is_object() && row.value("dtype", json()) == "F32" && row.value("shape", json()) == shape, name,
            ": tensor '", entry.name, "' is not F32 of shape ", shape.dump());
     const json range = row.value("data_offsets", json());
-    ENSURE(range.is_array() && range.size() == 2 && range[0].is_number_unsigned() && range[1].is_number_unsigned(), name,
-           ": tensor '", entry.name, "' has no byte range");
+    ENSURE(range.is_array() && range.size() == 2 && range[0].is_number_unsigned() && range[1].is_number_unsigned(),
+           name, ": tensor '", entry.name, "' has no byte range");
     const uint64_t begin = range[0], end = range[1], bytes = sizeof(float) * static_cast<uint64_t>(tensor.elements());
     ENSURE(begin <= end && end <= values.size() && end - begin == bytes, name, ": tensor '", entry.name,
            "' has a byte range that does not fit");
     for_elements(tensor.shape(), [&](int64_t ours, int64_t theirs) {
-      std::memcpy(tensor.data() + ours, values.data() + begin + sizeof(float) * static_cast<uint64_t>(theirs), sizeof(float));
+      std::memcpy(tensor.data() + ours, values.data() + begin + sizeof(float) * static_cast<uint64_t>(theirs),
+                  sizeof(float));
     });
   }
 }

@@ -15,7 +15,8 @@ struct UsageError : engine::Error {
   using Error::Error;
 };
 
-/// The flags of a program: each is bound to a variable that holds its default, and can be listed with the value it has now.
+/// The flags of a program: each is bound to a variable that holds its default, and can be listed with the value it has
+/// now.
 class CommandLine {
  public:
   CommandLine(const std::string& program, const std::string& description);
@@ -37,7 +38,8 @@ class CommandLine {
   /// Adds a switch such as "--nesterov,!--no-nesterov".
   CLI::Option* add_switch(const std::string& names, bool& value, const std::string& help);
 
-  /// Reads the arguments, '-' and '_' in flags alike. Throws UsageError; returns false where only help was asked for and given.
+  /// Reads the arguments, '-' and '_' in flags alike. Throws UsageError; returns false where only help was asked for
+  /// and given.
   bool parse(int argc, char** argv);
 
   /// Every flag's name, without dashes, and its value now.

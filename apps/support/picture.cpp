@@ -44,7 +44,8 @@ void Picture::write(const std::string& text, int x, int y, Colour colour, int zo
   };
   std::string copy = text;  // the font's function wants it writable
   std::vector<std::array<Corner, 4>> boxes(text.size() * 16 + 16);
-  const int count = stb_easy_font_print(0, 0, copy.data(), nullptr, boxes.data(), static_cast<int>(boxes.size() * sizeof boxes[0]));
+  const int count =
+      stb_easy_font_print(0, 0, copy.data(), nullptr, boxes.data(), static_cast<int>(boxes.size() * sizeof boxes[0]));
   for (int i = 0; i < count; ++i) {
     const Corner &low = boxes[static_cast<size_t>(i)][0], &high = boxes[static_cast<size_t>(i)][2];
     const auto at = [zoom](float value) { return static_cast<int>(std::lround(value * static_cast<float>(zoom))); };

@@ -22,7 +22,9 @@ size_t terminal_width() {
 }
 
 /// Replaces the line the cursor is in, cut to the terminal's width so that it stays one line.
-void redraw(const std::string& line) { std::fprintf(stderr, "\r\033[K%s", line.substr(0, terminal_width() - 1).c_str()); }
+void redraw(const std::string& line) {
+  std::fprintf(stderr, "\r\033[K%s", line.substr(0, terminal_width() - 1).c_str());
+}
 
 }  // namespace
 
@@ -35,9 +37,8 @@ std::string clock_time(double seconds) {
 Progress::Progress(int64_t log_interval) : terminal_(isatty(STDERR_FILENO) == 1), log_interval_(log_interval) {}
 
 void Progress::show(const Report& r) {
-  const std::string state =
-      format("loss %.4f  lr %.4g  %.0f images/s  eta %s  data wait %.1f%%", r.loss, r.lr, r.images_per_second,
-             clock_time(r.eta_seconds).c_str(), 100 * r.data_wait);
+  const std::string state = format("loss %.4f  lr %.4g  %.0f images/s  eta %s  data wait %.1f%%", r.loss, r.lr,
+                                   r.images_per_second, clock_time(r.eta_seconds).c_str(), 100 * r.data_wait);
   if (!terminal_) {
     if (r.step % log_interval_ != 0 && r.step != r.steps) return;
     std::fprintf(stderr, "epoch %ld/%ld  step %ld/%ld (%ld%%)  %s\n", r.epoch, r.epochs, r.step, r.steps,
@@ -47,7 +48,8 @@ void Progress::show(const Report& r) {
   if (drawn_ && since_draw_.seconds() < 0.1 && r.step != r.steps) return;
   constexpr int64_t width = 20;
   const int64_t done = width * r.step / r.steps;
-  const std::string bar = std::string(static_cast<size_t>(done), '#') + std::string(static_cast<size_t>(width - done), '.');
+  const std::string bar =
+      std::string(static_cast<size_t>(done), '#') + std::string(static_cast<size_t>(width - done), '.');
   redraw(format("epoch %ld/%ld [%s] %ld/%ld  ", r.epoch, r.epochs, bar.c_str(), r.step, r.steps) + state);
   drawn_ = true;
   since_draw_.reset();

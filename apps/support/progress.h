@@ -24,14 +24,14 @@ class Progress {
   /// What is known after a step; `steps` is the length of the epoch.
   struct Report {
     int64_t epoch, epochs, step, steps;
-    double loss, lr, images_per_second, eta_seconds, data_wait;   // data_wait: share of the time, 0 to 1
+    double loss, lr, images_per_second, eta_seconds, data_wait;  // data_wait: share of the time, 0 to 1
   };
 
   explicit Progress(int64_t log_interval);
   ~Progress() { clear(); }
   void show(const Report& report);
-  void note(const std::string& text);   // "evaluating", on a terminal only
-  void clear();                         // before anything else is printed
+  void note(const std::string& text);  // "evaluating", on a terminal only
+  void clear();                        // before anything else is printed
 
  private:
   bool terminal_;

@@ -66,8 +66,8 @@ void RunFolder::write_arguments(const Arguments& arguments) const {
 
 void RunFolder::append(const EpochSummary& row) {
   char line[256];
-  std::snprintf(line, sizeof line, "%ld,%.6f,%.6f,%.4f,%.4f,%.8g", row.epoch, row.train_loss, row.eval_loss, row.eval_top1,
-                row.eval_top5, row.lr);
+  std::snprintf(line, sizeof line, "%ld,%.6f,%.6f,%.4f,%.4f,%.8g", row.epoch, row.train_loss, row.eval_loss,
+                row.eval_top1, row.eval_top5, row.lr);
   summary_ << line << std::endl;
   ENSURE(summary_, (path_ / "summary.csv").string(), ": cannot be written: ", std::strerror(errno));
 }

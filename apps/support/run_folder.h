@@ -13,21 +13,22 @@ using Arguments = std::vector<std::pair<std::string, std::string>>;
 
 /// One row of summary.csv, an epoch.
 struct EpochSummary {
-  int64_t epoch;               // from 1
+  int64_t epoch;  // from 1
   double train_loss, eval_loss;
-  double eval_top1, eval_top5; // percent
-  double lr;                   // of the last step
+  double eval_top1, eval_top5;  // percent
+  double lr;                    // of the last step
 };
 
 /// The folder a run writes to, by timm's names: args.yaml, summary.csv, last.safetensors. Always a new one.
 class RunFolder {
  public:
-  /// Makes <output>/<experiment>, or where that is empty <output>/<time>-<label>. An Error where it exists or cannot be made.
+  /// Makes <output>/<experiment>, or where that is empty <output>/<time>-<label>. An Error where it exists or cannot be
+  /// made.
   RunFolder(const std::filesystem::path& output, const std::string& experiment, const std::string& label);
 
   const std::filesystem::path& path() const { return path_; }
   void write_arguments(const Arguments& arguments) const;
-  void append(const EpochSummary& row);   // on disk when it returns
+  void append(const EpochSummary& row);  // on disk when it returns
 
  private:
   std::filesystem::path path_;

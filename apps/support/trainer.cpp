@@ -30,7 +30,7 @@ using nn::Mode;
 namespace {
 
 struct Evaluation {
-  double loss, top1, top5;   // mean cross entropy; percent
+  double loss, top1, top5;  // mean cross entropy; percent
 };
 
 /// How many classes score higher than the label; of equal scores the lower class counts as higher, and so does a NaN.
@@ -83,7 +83,8 @@ void add_trainer_flags(CommandLine& line, TrainerOptions& o) {
   line.add("--max-steps", o.max_steps, "Stop after so many steps; 0: never")->check(between(0, 1e12));
   line.add("-b,--batch-size", o.batch_size, "Images in a step")->check(between(1, 1e6));
   line.add("--lr", o.lr, "Learning rate")->check(between(0, 1e6));
-  line.add("--sched", o.sched, "Schedule of the learning rate")->check(one_of("schedule", engine::names_of(nn::schedules())));
+  line.add("--sched", o.sched, "Schedule of the learning rate")
+      ->check(one_of("schedule", engine::names_of(nn::schedules())));
   line.add("--min-lr", o.min_lr, "Where the cosine ends")->check(between(0, 1e6));
   line.add("--warmup-epochs", o.warmup_epochs, "Linear rise of the learning rate")->check(between(0, 1e6));
   line.add("--warmup-lr", o.warmup_lr, "Where the rise starts")->check(between(0, 1e6));
@@ -130,10 +131,14 @@ void train(const TrainerOptions& o, const Arguments& arguments, const data::Data
                                .weight_decay = static_cast<float>(o.weight_decay),
                                .nesterov = o.nesterov,
                                .decay_offsets = o.decay_offsets});
-  const nn::Schedule schedule = nn::make_schedule(
-      o.sched, {.lr = o.lr, .min_lr = o.min_lr, .steps = steps, .warmup_steps = steps_of(o.warmup_epochs, batches),
-                .warmup_lr = o.warmup_lr, .decay_steps = std::max<int64_t>(1, steps_of(o.decay_epochs, batches)),
-                .decay_rate = o.decay_rate});
+  const nn::Schedule schedule =
+      nn::make_schedule(o.sched, {.lr = o.lr,
+                                  .min_lr = o.min_lr,
+                                  .steps = steps,
+                                  .warmup_steps = steps_of(o.warmup_epochs, batches),
+                                  .warmup_lr = o.warmup_lr,
+                                  .decay_steps = std::max<int64_t>(1, steps_of(o.decay_epochs, batches)),
+                                  .decay_rate = o.decay_rate});
 
   RunFolder run(o.output, o.experiment, o.model + "-" + train_set.name);
   run.write_arguments(arguments);
@@ -179,8 +184,9 @@ void train(const TrainerOptions& o, const Arguments& arguments, const data::Data
     const double train_loss = loss_sum / static_cast<double>(step - first_step);
     run.append({epoch + 1, train_loss, evaluation.loss, evaluation.top1, evaluation.top5, lr});
     nn::save_weights(*network, run.path() / "last.safetensors");
-    std::printf("%5ld  %10.4f  %9.4f  %8.2f  %8.2f  %8.5f  %8.0f  %8.1f%%  %6s\n", epoch + 1, train_loss, evaluation.loss,
-                evaluation.top1, evaluation.top5, lr, images_per_second, 100 * data_wait, clock_time(watch.seconds()).c_str());
+    std::printf("%5ld  %10.4f  %9.4f  %8.2f  %8.2f  %8.5f  %8.0f  %8.1f%%  %6s\n", epoch + 1, train_loss,
+                evaluation.loss, evaluation.top1, evaluation.top5, lr, images_per_second, 100 * data_wait,
+                clock_time(watch.seconds()).c_str());
     std::fflush(stdout);
   }
   std::printf("\nfinal accuracy: %.2f %% top-1 (chance is %.2f %%)\nrun folder: %s\n", evaluation.top1,

@@ -13,11 +13,11 @@ struct TrainerOptions {
   std::string model = "resnet20";
 
   std::string mix = "none";
-  double mix_alpha = 0, mix_prob = 1;   // alpha 0: the policy's own
+  double mix_alpha = 0, mix_prob = 1;  // alpha 0: the policy's own
   std::string loss = "ce";
   double dm_eta = 0.1;
 
-  int64_t epochs = 10, max_steps = 0;   // max_steps 0: no limit
+  int64_t epochs = 10, max_steps = 0;  // max_steps 0: no limit
   int64_t batch_size = 128;
   double lr = 0.1, min_lr = 0, warmup_lr = 1e-5, decay_rate = 0.1;
   std::string sched = "cosine";
@@ -26,7 +26,7 @@ struct TrainerOptions {
   bool nesterov = false, decay_offsets = false;
 
   uint64_t seed = 42;
-  int threads = 0, workers = 1;         // threads 0: all cores
+  int threads = 0, workers = 1;  // threads 0: all cores
   std::string device = "cpu";
   std::string output = "output", experiment;
   int64_t log_interval = 50;
@@ -38,8 +38,8 @@ void add_trainer_flags(CommandLine& line, TrainerOptions& options);
 /// Fills in what was left to be chosen, prepares the threads, and checks the device.
 void resolve(TrainerOptions& options);
 
-/// Makes the run folder, trains, evaluates after every epoch, and prints a table of the epochs. `arguments` are what the run
-/// folder and the first lines tell about the run.
+/// Makes the run folder, trains, evaluates after every epoch, and prints a table of the epochs. `arguments` are what
+/// the run folder and the first lines tell about the run.
 void train(const TrainerOptions& options, const Arguments& arguments, const data::Dataset& train_set,
            const data::Dataset& test_set);
 

@@ -3,8 +3,8 @@
 #include "data/dataset.h"
 #include "engine/error.h"
 
-// CIFAR-10 and CIFAR-100 (Krizhevsky, 2009) in their binary layout: a file is a row of records, each its label bytes and then
-// 1024 red, 1024 green and 1024 blue bytes of a 32x32 picture, row by row.
+// CIFAR-10 and CIFAR-100 (Krizhevsky, 2009) in their binary layout: a file is a row of records, each its label bytes
+// and then 1024 red, 1024 green and 1024 blue bytes of a 32x32 picture, row by row.
 namespace data {
 namespace {
 
@@ -14,12 +14,12 @@ constexpr int64_t size = 32, plane = size * size;
 
 struct Format {
   const char* name;
-  const char* folder;        // inside the archive
+  const char* folder;  // inside the archive
   std::vector<std::string> train, test;
-  const char* class_names;   // a file with one name a line
-  int64_t label_bytes;       // the last one counts
+  const char* class_names;  // a file with one name a line
+  int64_t label_bytes;      // the last one counts
   int classes;
-  int64_t records;           // in each training file
+  int64_t records;  // in each training file
 };
 
 /// The folder of the files: `given`, or the archive's own folder inside it.
@@ -34,8 +34,8 @@ void append_file(const Format& format, const fs::path& path, int64_t records, Da
   std::error_code error;
   const auto bytes = static_cast<int64_t>(fs::file_size(path, error));
   ENSURE(!error, path.string(), ": ", error.message(), "; ", format.name, " needs this file of the binary version");
-  ENSURE(bytes == expected, path.string(), ": has ", bytes, " bytes, not ", expected, " (", records, " records of ", record,
-         "): unpack it again");
+  ENSURE(bytes == expected, path.string(), ": has ", bytes, " bytes, not ", expected, " (", records, " records of ",
+         record, "): unpack it again");
   std::ifstream in(path, std::ios::binary);
   std::vector<uint8_t> buffer(static_cast<size_t>(expected));
   in.read(reinterpret_cast<char*>(buffer.data()), expected);
@@ -43,7 +43,8 @@ void append_file(const Format& format, const fs::path& path, int64_t records, Da
 
   for (int64_t i = 0; i < records; ++i) {
     const uint8_t* label = buffer.data() + i * record + format.label_bytes - 1;
-    ENSURE(*label < format.classes, path.string(), ": label ", int{*label}, " of record ", i, " is not below ", format.classes);
+    ENSURE(*label < format.classes, path.string(), ": label ", int{*label}, " of record ", i, " is not below ",
+           format.classes);
     dataset.labels.push_back(*label);
     for (int64_t p = 0; p < plane; ++p) {
       for (int64_t k = 0; k < 3; ++k) dataset.pixels.push_back(label[1 + k * plane + p]);
@@ -79,9 +80,15 @@ Dataset load(const Format& format, Split split, const DatasetOptions& options) {
 }  // namespace
 
 Dataset cifar10(Split split, const DatasetOptions& options) {
-  static const Format format{"cifar10", "cifar-10-batches-bin",
-                             {"data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin", "data_batch_4.bin", "data_batch_5.bin"},
-                             {"test_batch.bin"}, "batches.meta.txt", 1, 10, 10000};
+  static const Format format{
+      "cifar10",
+      "cifar-10-batches-bin",
+      {"data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin", "data_batch_4.bin", "data_batch_5.bin"},
+      {"test_batch.bin"},
+      "batches.meta.txt",
+      1,
+      10,
+      10000};
   Dataset dataset = load(format, split, options);
   dataset.normalization = {{0.4914f, 0.4822f, 0.4465f}, {0.2023f, 0.1994f, 0.2010f}};
   dataset.augmentation = {.pad = 4, .border = Border::zero, .flip = true};
@@ -89,7 +96,8 @@ Dataset cifar10(Split split, const DatasetOptions& options) {
 }
 
 Dataset cifar100(Split split, const DatasetOptions& options) {
-  static const Format format{"cifar100", "cifar-100-binary", {"train.bin"}, {"test.bin"}, "fine_label_names.txt", 2, 100, 50000};
+  static const Format format{
+      "cifar100", "cifar-100-binary", {"train.bin"}, {"test.bin"}, "fine_label_names.txt", 2, 100, 50000};
   Dataset dataset = load(format, split, options);
   dataset.normalization = {{0.4914f, 0.4822f, 0.4465f}, {0.2023f, 0.1994f, 0.2010f}};
   dataset.augmentation = {.pad = 4, .border = Border::reflect, .flip = true};

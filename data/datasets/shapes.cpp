@@ -7,8 +7,9 @@
 #include "engine/parallel.h"
 #include "engine/rng.h"
 
-// "shapes": pictures drawn from a seed, so that training needs no download. One of ten kinds of object at random size, place,
-// angle and colour over a texture of random stripes and clouds; nothing but the object's outline tells the class.
+// "shapes": pictures drawn from a seed, so that training needs no download. One of ten kinds of object at random size,
+// place, angle and colour over a texture of random stripes and clouds; nothing but the object's outline tells the
+// class.
 namespace data {
 namespace {
 
@@ -17,7 +18,7 @@ using engine::Rng;
 using std::abs;
 
 constexpr int64_t size = 32;
-constexpr int samples = 3;   // a pixel's coverage is measured at 3 x 3 places
+constexpr int samples = 3;  // a pixel's coverage is measured at 3 x 3 places
 
 /// Whether a point of the square [-1, 1]^2 lies in the object.
 struct Kind {
@@ -57,9 +58,7 @@ using Colour = std::array<double, 3>;
 
 Colour random_colour(Rng& rng) { return {rng.uniform(0, 255), rng.uniform(0, 255), rng.uniform(0, 255)}; }
 
-double distance(const Colour& a, const Colour& b) {
-  return std::hypot(a[0] - b[0], a[1] - b[1], a[2] - b[2]);
-}
+double distance(const Colour& a, const Colour& b) { return std::hypot(a[0] - b[0], a[1] - b[1], a[2] - b[2]); }
 
 /// A texture with values from 0 to 1: stripes of random direction and width, and clouds between random grid points.
 class Texture {
@@ -71,7 +70,8 @@ class Texture {
   }
 
   double operator()(int64_t x, int64_t y) const {
-    const double stripe = 0.5 + 0.5 * std::sin(wave_x_ * static_cast<double>(x) + wave_y_ * static_cast<double>(y) + phase_);
+    const double stripe =
+        0.5 + 0.5 * std::sin(wave_x_ * static_cast<double>(x) + wave_y_ * static_cast<double>(y) + phase_);
     const double gx = static_cast<double>(x) / cell, gy = static_cast<double>(y) / cell;
     const auto ix = static_cast<size_t>(gx), iy = static_cast<size_t>(gy);
     const double fx = gx - static_cast<double>(ix), fy = gy - static_cast<double>(iy);

@@ -5,23 +5,26 @@
 #include "engine/kernels.h"
 #include "engine/parallel.h"
 
-// A convolution is a matrix product once every output pixel's window is laid out as a row ("columns" in the literature's
-// im2col). That is done for a band of output rows at a time, small enough to stay in cache: windows (pixels, kh kw ic) times
-// weight^T (kh kw ic, oc) gives y (pixels, oc), which NHWC stores just so.
+// A convolution is a matrix product once every output pixel's window is laid out as a row ("columns" in the
+// literature's im2col). That is done for a band of output rows at a time, small enough to stay in cache: windows
+// (pixels, kh kw ic) times weight^T (kh kw ic, oc) gives y (pixels, oc), which NHWC stores just so.
 namespace engine::cpu {
 namespace {
 
 class Windows {
  public:
   Windows(const Shape& x, const Shape& weight, const Shape& y, const Conv2dSpec& spec)
-      : x_(x), k_(weight), y_(y), spec_(spec),
+      : x_(x),
+        k_(weight),
+        y_(y),
+        spec_(spec),
         band_(std::max({int64_t{1}, min_pixels / y[2], max_floats / (y[2] * width())})) {}
 
-  int64_t width() const { return k_[1] * k_[2] * k_[3]; }              // floats in a window, of one group
-  int64_t rows() const { return y_[0] * y_[1]; }                       // output rows of all images
+  int64_t width() const { return k_[1] * k_[2] * k_[3]; }  // floats in a window, of one group
+  int64_t rows() const { return y_[0] * y_[1]; }           // output rows of all images
   int64_t rows_of_image() const { return y_[1]; }
-  int64_t band() const { return band_; }                               // output rows laid out at a time
-  int64_t channels() const { return k_[0] / spec_.groups; }            // output channels of one group
+  int64_t band() const { return band_; }                     // output rows laid out at a time
+  int64_t channels() const { return k_[0] / spec_.groups; }  // output channels of one group
   Tensor buffer() const { return plain() ? Tensor() : Tensor({band_ * y_[2], width()}); }
 
   /// The windows of group g for output rows [begin, end), in the buffer, or x itself where a window is one pixel.
@@ -65,8 +68,8 @@ class Windows {
   // A band is half a MiB, unless that would leave the matrix product too few rows.
   static constexpr int64_t max_floats = 1 << 17, min_pixels = 192;
 
-  /// Calls run(offset in x of the first float inside, floats before, inside, after) for every row of every window of the
-  /// output rows: the part of the window's row outside the image is zeros before and after.
+  /// Calls run(offset in x of the first float inside, floats before, inside, after) for every row of every window of
+  /// the output rows: the part of the window's row outside the image is zeros before and after.
   template <class Run>
   void for_runs(int64_t begin, int64_t end, int64_t g, Run run) const {
     const int64_t ic = k_[3];
@@ -99,7 +102,6 @@ class Windows {
 
   void add(const float* window, float* pixels, int64_t floats) const {
     for (int64_t done = 0; done < floats; done += block(floats), pixels += x_[3]) {
-#pragma GCC ivdep
       for (int64_t k = 0; k < block(floats); ++k) pixels[k] += window[done + k];
     }
   }

@@ -39,7 +39,8 @@ void max_pool2d(const Tensor& x, const Pool2dSpec& spec, Tensor& y) {
         for (int64_t wx = window.x0; wx < window.x1; ++wx) {
           const float* value = x.data() + ((i * in[1] + wy) * in[2] + wx) * c;
           if (first) std::copy_n(value, c, best);
-          else for (int64_t k = 0; k < c; ++k) best[k] = value[k] > best[k] || value[k] != value[k] ? value[k] : best[k];
+          else
+            for (int64_t k = 0; k < c; ++k) best[k] = value[k] > best[k] || value[k] != value[k] ? value[k] : best[k];
           first = false;
         }
       }

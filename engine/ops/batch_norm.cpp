@@ -8,19 +8,21 @@ Variable batch_norm(const Variable& x, const Variable& gamma, const Variable& be
   for (const Shape& shape : {gamma.shape(), beta.shape(), running_mean.shape(), running_var.shape()}) {
     ENSURE(shape == channels, "batch_norm: input ", in, " and a parameter of shape ", shape, " differ in channels");
   }
-  ENSURE(!train || in.elements() > in.last(), "batch_norm: training needs more than one value a channel, got input ", in);
+  ENSURE(!train || in.elements() > in.last(), "batch_norm: training needs more than one value a channel, got input ",
+         in);
 
   const Device device = x.value().device();
-  Tensor y(in, device), mean = running_mean, inv_std(channels, device);
+  Tensor y(in, device), mean(channels, device), inv_std(channels, device);
   if (train) {
-    mean = Tensor(channels, device);
     kernel::batch_norm_train(x.value(), gamma.value(), beta.value(), spec, running_mean, running_var, y, mean, inv_std);
   } else {
     kernel::batch_norm_eval(x.value(), gamma.value(), beta.value(), spec, running_mean, running_var, y, inv_std);
+    mean = running_mean.clone();  // backward needs the one that was used, even if training moves it meanwhile
   }
   return record("batch_norm", y, {x, gamma, beta},
                 [x = x.value(), gamma = gamma.value(), mean, inv_std, train](const Tensor& dy, Gradients& dx) {
-                  Tensor dvalue(x.shape(), x.device()), dgamma(gamma.shape(), x.device()), dbeta(gamma.shape(), x.device());
+                  Tensor dvalue(x.shape(), x.device()), dgamma(gamma.shape(), x.device()),
+                      dbeta(gamma.shape(), x.device());
                   kernel::batch_norm_backward(dy, x, gamma, mean, inv_std, train, dvalue, dgamma, dbeta);
                   dx.give(0, std::move(dvalue));
                   dx.give(1, std::move(dgamma));

@@ -10,9 +10,10 @@ Variable conv2d(const Variable& x, const Variable& weight, const Conv2dSpec& spe
   ENSURE(in[3] == k[3] * spec.groups, "conv2d: input ", in, " and weight ", k, " differ in channels",
          spec.groups > 1 ? text(" (", spec.groups, " groups)") : "");
   ENSURE(k[0] % spec.groups == 0, "conv2d: ", k[0], " output channels do not divide into ", spec.groups, " groups");
-  const int64_t oh = (in[1] + 2 * spec.pad - k[1]) / spec.stride + 1, ow = (in[2] + 2 * spec.pad - k[2]) / spec.stride + 1;
-  ENSURE(in[1] + 2 * spec.pad >= k[1] && in[2] + 2 * spec.pad >= k[2], "conv2d: weight ", k, " is larger than input ", in,
-         " with pad ", spec.pad);
+  const int64_t oh = (in[1] + 2 * spec.pad - k[1]) / spec.stride + 1,
+                ow = (in[2] + 2 * spec.pad - k[2]) / spec.stride + 1;
+  ENSURE(in[1] + 2 * spec.pad >= k[1] && in[2] + 2 * spec.pad >= k[2], "conv2d: weight ", k, " is larger than input ",
+         in, " with pad ", spec.pad);
 
   Tensor y({in[0], oh, ow, k[0]}, x.value().device());
   kernel::conv2d(x.value(), weight.value(), spec, y);

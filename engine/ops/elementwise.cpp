@@ -21,9 +21,8 @@ Variable relu(const Variable& x) {
 }
 
 Variable reshape(const Variable& x, Shape shape) {
-  return record("reshape", x.value().reshaped(shape), {x}, [before = x.shape()](const Tensor& dy, Gradients& dx) {
-    dx.give(0, dy.reshaped(before));
-  });
+  return record("reshape", x.value().reshaped(shape), {x},
+                [before = x.shape()](const Tensor& dy, Gradients& dx) { dx.give(0, dy.reshaped(before)); });
 }
 
 Variable scale(const Variable& x, float factor) {

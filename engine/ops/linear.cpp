@@ -4,7 +4,8 @@ namespace engine {
 
 Variable linear(const Variable& x, const Variable& weight, const Variable& bias) {
   const Shape &in = x.shape(), &k = weight.shape();
-  ENSURE(in.rank() == 2 && k.rank() == 2 && in[1] == k[1], "linear: input ", in, " and weight ", k, " differ in features");
+  ENSURE(in.rank() == 2 && k.rank() == 2 && in[1] == k[1], "linear: input ", in, " and weight ", k,
+         " differ in features");
   ENSURE(bias.shape() == Shape{k[0]}, "linear: bias ", bias.shape(), " does not fit weight ", k);
 
   Tensor y({in[0], k[0]}, x.value().device());

@@ -6,8 +6,8 @@ namespace {
 Tensor pooled(const char* op, const Variable& x, const Pool2dSpec& spec) {
   const Shape& in = x.shape();
   ENSURE(in.rank() == 4, op, ": input ", in, " must have rank 4");
-  ENSURE(spec.kernel >= 1 && spec.stride >= 1 && spec.pad >= 0 && 2 * spec.pad <= spec.kernel, op, ": kernel ", spec.kernel,
-         ", stride ", spec.stride, ", pad ", spec.pad);
+  ENSURE(spec.kernel >= 1 && spec.stride >= 1 && spec.pad >= 0 && 2 * spec.pad <= spec.kernel, op, ": kernel ",
+         spec.kernel, ", stride ", spec.stride, ", pad ", spec.pad);
   ENSURE(in[1] + 2 * spec.pad >= spec.kernel && in[2] + 2 * spec.pad >= spec.kernel, op, ": kernel ", spec.kernel,
          " is larger than input ", in, " with pad ", spec.pad);
   const auto extent = [&](int64_t size) { return (size + 2 * spec.pad - spec.kernel) / spec.stride + 1; };

@@ -12,8 +12,8 @@ Variable log_softmax(const Variable& x) {
 }
 
 Variable softmax_cross_entropy(const Variable& logits, const Tensor& target) {
-  ENSURE(logits.shape().rank() == 2 && logits.shape() == target.shape(), "softmax_cross_entropy: logits ", logits.shape(),
-         " and target ", target.shape(), " differ");
+  ENSURE(logits.shape().rank() == 2 && logits.shape() == target.shape(), "softmax_cross_entropy: logits ",
+         logits.shape(), " and target ", target.shape(), " differ");
   ENSURE(logits.shape()[0] > 0, "softmax_cross_entropy: no rows in ", logits.shape());
   const Device device = logits.value().device();
   Tensor loss({1}, device), dlogits(logits.shape(), device);

@@ -4,8 +4,8 @@
 
 namespace mixup {
 
-/// Mixup cross entropy of one row (Zhang et al., 2018):  -lambda log p[a] - (1 - lambda) log p[b]  with p = softmax(z). Writes
-/// its gradient  dz = p - lambda e[a] - (1 - lambda) e[b].
+/// Mixup cross entropy of one row (Zhang et al., 2018):  -lambda log p[a] - (1 - lambda) log p[b]  with p = softmax(z).
+/// Writes its gradient  dz = p - lambda e[a] - (1 - lambda) e[b].
 template <class Real>
 Real mixup_cross_entropy(const Real* z, int classes, Pair pair, Real* dz) {
   const Softmax<Real> p(z, classes);

@@ -5,8 +5,9 @@
 
 namespace mixup {
 
-/// CutMix (Yun et al., 2019): a box with about 1 - lambda of the area is replaced by the same box of a random other image; one
-/// box a batch. Its centre is uniform, so the border may clip it, and the share is recomputed from what remains.
+/// CutMix (Yun et al., 2019): a box with about 1 - lambda of the area is replaced by the same box of a random other
+/// image; one box a batch. Its centre is uniform, so the border may clip it, and the share is recomputed from what
+/// remains.
 Policy cutmix(const PolicyOptions& options) {
   return [alpha = options.alpha](const data::Batch& batch, engine::Rng& rng) {
     const int64_t n = batch.count(), h = batch.images.shape()[1], w = batch.images.shape()[2];

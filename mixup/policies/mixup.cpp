@@ -2,7 +2,8 @@
 
 namespace mixup {
 
-/// Mixup (Zhang et al., 2018): every image becomes lambda of itself plus 1 - lambda of a random other one; one lambda a batch.
+/// Mixup (Zhang et al., 2018): every image becomes lambda of itself plus 1 - lambda of a random other one; one lambda a
+/// batch.
 Policy mixup(const PolicyOptions& options) {
   return [alpha = options.alpha](const data::Batch& batch, engine::Rng& rng) {
     const double lambda = rng.beta(alpha, alpha);

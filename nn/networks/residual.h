@@ -15,8 +15,8 @@ struct ResidualLayout {
   int64_t width;
 };
 
-/// Residual network (He et al., 2016) of basic blocks with the stem for small pictures: one 3x3 convolution, no max pooling.
-/// A shortcut that changes shape is a 1x1 convolution with batch norm.
+/// Residual network (He et al., 2016) of basic blocks with the stem for small pictures: one 3x3 convolution, no max
+/// pooling. A shortcut that changes shape is a 1x1 convolution with batch norm.
 std::unique_ptr<Module> residual_network(const ResidualLayout& layout, const NetworkOptions& options);
 
 }  // namespace nn

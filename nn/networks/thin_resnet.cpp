@@ -1,7 +1,7 @@
 #include "nn/networks/residual.h"
 
-// The thin family that He et al. (2016) made for CIFAR: 6 n + 2 layers in three stages of 16, 32 and 64 channels. Where the
-// paper's shortcut between stages has no weights, this one is a 1x1 convolution.
+// The thin family that He et al. (2016) made for CIFAR: 6 n + 2 layers in three stages of 16, 32 and 64 channels. Where
+// the paper's shortcut between stages has no weights, this one is a 1x1 convolution.
 namespace nn {
 
 std::unique_ptr<Module> resnet20(const NetworkOptions& options) {

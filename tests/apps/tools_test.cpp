@@ -13,7 +13,8 @@ using support::Scratch;
 
 TEST_CASE("loss prints the worked example of the paper's loss as JSON") {
   const Scratch scratch("loss");
-  const Outcome run = run_program("loss", "--loss dm --logits 2,1,0,-1 --a 0 --b 1 --lambda 0.3 --dm-eta 0.1 --json", scratch);
+  const Outcome run =
+      run_program("loss", "--loss dm --logits 2,1,0,-1 --a 0 --b 1 --lambda 0.3 --dm-eta 0.1 --json", scratch);
   CHECK(run.exit_code == 0);
   const json o = json::parse(run.out);
   const auto close = [](double value, double expected) { return std::abs(value - expected) < 1e-10; };
@@ -41,10 +42,19 @@ TEST_CASE("loss takes negative logits first, large ones, and one class alone") {
 
 TEST_CASE("loss, mixes and bench refuse bad input with one line") {
   const Scratch scratch("tools");
-  for (const auto& [program, arguments, code] : std::initializer_list<std::tuple<const char*, const char*, int>>{
-           {"loss", "--a 4", 2}, {"loss", "--b -1", 2}, {"loss", "--lambda 2", 2}, {"loss", "--logits 1,x", 2}, {"loss", "--loss nothing", 2},
-           {"mixes", "--mix nothing", 2}, {"mixes", "--dataset cifar10", 1}, {"mixes", "--output /proc/none/a.png", 1},
-           {"mixes", "--batch-size 0", 2}, {"bench", "--kernel nothing", 2}, {"bench", "--model nothing", 2}, {"bench", "--steps 0", 2}}) {
+  for (const auto& [program, arguments, code] :
+       std::initializer_list<std::tuple<const char*, const char*, int>>{{"loss", "--a 4", 2},
+                                                                        {"loss", "--b -1", 2},
+                                                                        {"loss", "--lambda 2", 2},
+                                                                        {"loss", "--logits 1,x", 2},
+                                                                        {"loss", "--loss nothing", 2},
+                                                                        {"mixes", "--mix nothing", 2},
+                                                                        {"mixes", "--dataset cifar10", 1},
+                                                                        {"mixes", "--output /proc/none/a.png", 1},
+                                                                        {"mixes", "--batch-size 0", 2},
+                                                                        {"bench", "--kernel nothing", 2},
+                                                                        {"bench", "--model nothing", 2},
+                                                                        {"bench", "--steps 0", 2}}) {
     CAPTURE(program);
     CAPTURE(arguments);
     const Outcome run = run_program(program, arguments, scratch);
@@ -56,7 +66,8 @@ TEST_CASE("loss, mixes and bench refuse bad input with one line") {
 
 TEST_CASE("mixes writes a PNG and tells partner, lambda and mask mean of each image") {
   const Scratch scratch("mixes");
-  const Outcome run = run_program("mixes", "--mix cutmix --mix-alpha 1 -b 12 --seed 3 --output sheet.png --json", scratch);
+  const Outcome run =
+      run_program("mixes", "--mix cutmix --mix-alpha 1 -b 12 --seed 3 --output sheet.png --json", scratch);
   CHECK(run.exit_code == 0);
   const json o = json::parse(run.out);
   CHECK(o["policy"] == "cutmix");
@@ -83,7 +94,8 @@ TEST_CASE("bench prints one JSON line for steps and a table for a kernel") {
   CHECK(o["threads"] == 2);
   CHECK(o["img_s_median"] > 0);
   CHECK(o["img_s_best"] >= o["img_s_median"]);
-  for (const char* kernel : {"conv2d", "conv2d_backward_data", "conv2d_backward_weight", "batch_norm_train", "batch_norm_backward", "relu", "add"}) {
+  for (const char* kernel : {"conv2d", "conv2d_backward_data", "conv2d_backward_weight", "batch_norm_train",
+                             "batch_norm_backward", "relu", "add"}) {
     CAPTURE(kernel);
     const Outcome run = run_program("bench", std::string("--batch 2 --steps 1 --kernel ") + kernel, scratch);
     CHECK(run.exit_code == 0);

@@ -9,6 +9,7 @@
 #include "data/dataset.h"
 #include "engine/error.h"
 #include "engine/parallel.h"
+#include "tests/support/scratch.h"
 
 using data::Dataset;
 using data::Split;
@@ -19,14 +20,13 @@ namespace {
 
 /// A CIFAR folder with files of made-up records: byte b of record r is a known function of both.
 struct CifarFolder {
-  fs::path path = fs::temp_directory_path() / "demix-cifar-test";
-  explicit CifarFolder(const std::string& inner) {
-    fs::remove_all(path);
-    fs::create_directories(path / inner);
-  }
-  ~CifarFolder() { fs::remove_all(path); }
+  support::Scratch scratch{"cifar"};
+  const fs::path& path = scratch.path;
+  explicit CifarFolder(const std::string& inner) { fs::create_directories(path / inner); }
 
-  static uint8_t pixel(size_t record, size_t byte) { return static_cast<uint8_t>(record * 7 + byte * 13 + byte / 1024); }
+  static uint8_t pixel(size_t record, size_t byte) {
+    return static_cast<uint8_t>(record * 7 + byte * 13 + byte / 1024);
+  }
 
   void write(const std::string& file, size_t records, size_t label_bytes, int classes) const {
     std::string bytes;
@@ -103,7 +103,8 @@ TEST_CASE("a CIFAR file that is missing, short, long or mislabelled is named") {
 
 TEST_CASE("shapes are drawn from the seed alone, balanced, and different in both splits") {
   const data::DatasetOptions options{.seed = 5, .train_count = 200, .test_count = 100};
-  const Dataset train = data::load_dataset("shapes", Split::train, options), test = data::load_dataset("shapes", Split::test, options);
+  const Dataset train = data::load_dataset("shapes", Split::train, options),
+                test = data::load_dataset("shapes", Split::test, options);
   CHECK(train.count() == 200);
   CHECK(test.count() == 100);
   std::vector<int> counts(10);

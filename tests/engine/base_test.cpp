@@ -9,6 +9,7 @@
 #include "engine/names.h"
 #include "engine/parallel.h"
 #include "tests/support/numbers.h"
+#include "tests/support/scratch.h"
 
 using namespace support;
 
@@ -85,9 +86,8 @@ TEST_CASE("parallel_for may be nested, called from several threads, and throws w
   engine::set_threads(3);
   std::atomic<int> count{0};
   const auto nested = [&] {
-    engine::parallel_for(8, 1, [&](int64_t, int64_t) {
-      engine::parallel_for(8, 1, [&](int64_t, int64_t) { ++count; });
-    });
+    engine::parallel_for(8, 1,
+                         [&](int64_t, int64_t) { engine::parallel_for(8, 1, [&](int64_t, int64_t) { ++count; }); });
   };
   std::thread other(nested);
   nested();
@@ -108,9 +108,8 @@ TEST_CASE("an unknown name is answered with the nearest one and all of them") {
 }
 
 TEST_CASE("a file is replaced as a whole, and a failure leaves the old one") {
-  const auto folder = std::filesystem::temp_directory_path() / "demix-file-test";
-  std::filesystem::remove_all(folder);
-  std::filesystem::create_directory(folder);
+  const Scratch scratch("file");
+  const std::filesystem::path& folder = scratch.path;
   engine::write_file(folder / "a", "old");
   engine::write_file(folder / "a", std::string_view("new\0er", 6));
   CHECK(engine::read_file(folder / "a") == std::string("new\0er", 6));
@@ -119,5 +118,4 @@ TEST_CASE("a file is replaced as a whole, and a failure leaves the old one") {
   CHECK_THROWS_AS(engine::write_file(folder / "taken", "x"), engine::Error);
   CHECK_FALSE(std::filesystem::exists(folder / "taken.tmp"));
   CHECK_THROWS_AS(engine::read_file(folder / "nothing"), engine::Error);
-  std::filesystem::remove_all(folder);
 }

@@ -175,8 +175,9 @@ TEST_CASE("large convolutions agree with the reference, and both gradients are i
     CHECK(relative_error(y.value().to_vector(), reference::conv2d(Array(x), Array(w), c.spec).values) < 1e-5);
     engine::backward(y, dy);
 
-    // The convolution is linear in each argument: <dy, conv(x2, w)> = <dx, x2> and <dy, conv(x, w2)> = <dw, w2>. Each side
-    // is a sum of `terms` products of random sign, so it is known to about 1e-7 sqrt(terms) of a typical size sqrt(terms).
+    // The convolution is linear in each argument: <dy, conv(x2, w)> = <dx, x2> and <dy, conv(x, w2)> = <dw, w2>. Each
+    // side is a sum of `terms` products of random sign, so it is known to about 1e-7 sqrt(terms) of a typical size
+    // sqrt(terms).
     const Tensor x2 = uniform(c.x, 4), w2 = uniform(c.weight, 5);
     const double terms = static_cast<double>(y.value().elements() * c.weight.elements() / c.weight[0]);
     const double by_data = dot(dy, engine::conv2d(Variable(x2), Variable(w), c.spec).value());
@@ -193,9 +194,10 @@ TEST_CASE("every op gives the same bits for any number of threads") {
     std::vector<Tensor> results;
     for (const LargeConvolution& c : large_convolutions) {
       const Variable x = Variable::leaf(uniform(c.x, 1)), w = Variable::leaf(uniform(c.weight, 2));
-      const Variable gamma = Variable::leaf(uniform({c.weight[0]}, 3)), beta = Variable::leaf(uniform({c.weight[0]}, 4));
-      const Variable y = engine::relu(engine::batch_norm(engine::conv2d(x, w, c.spec), gamma, beta,
-                                                         Tensor::zeros(beta.shape()), Tensor::zeros(beta.shape()), true));
+      const Variable gamma = Variable::leaf(uniform({c.weight[0]}, 3)),
+                     beta = Variable::leaf(uniform({c.weight[0]}, 4));
+      const Variable y = engine::relu(engine::batch_norm(
+          engine::conv2d(x, w, c.spec), gamma, beta, Tensor::zeros(beta.shape()), Tensor::zeros(beta.shape()), true));
       engine::backward(y, uniform(y.shape(), 99));
       for (const Tensor& t : {y.value(), x.grad(), w.grad(), gamma.grad(), beta.grad()}) results.push_back(t);
     }
@@ -231,7 +233,8 @@ TEST_CASE("batch norm is accurate where the mean is far from zero") {
   Tensor x = uniform({64, 8, 8, 2}, 1);
   for (int64_t i = 0; i < x.elements(); ++i) x.data()[i] += 1000;
   const Tensor gamma = Tensor::full({2}, 1), beta = Tensor::zeros({2});
-  const Variable y = engine::batch_norm(Variable(x), Variable(gamma), Variable(beta), beta.clone(), gamma.clone(), true);
+  const Variable y =
+      engine::batch_norm(Variable(x), Variable(gamma), Variable(beta), beta.clone(), gamma.clone(), true);
   const Array expected = reference::batch_norm_train(Array(x), Array(gamma), Array(beta));
   // y = x scale + shift rounds terms of size 1000 / 0.58, by 6e-8 each
   CHECK(relative_error(y.value().to_vector(), expected.values) < 3e-4);
@@ -270,6 +273,7 @@ TEST_CASE("shapes that do not fit are named") {
   CHECK_THROWS_AS(engine::max_pool2d(x, {.kernel = 33}), engine::Error);
   CHECK_THROWS_AS(engine::linear(x, w, w), engine::Error);
   const Variable c(Tensor::zeros({3}));
-  CHECK_THROWS_AS(engine::batch_norm(Variable(Tensor::zeros({1, 1, 1, 3})), c, c, c.value(), c.value(), true), engine::Error);
+  CHECK_THROWS_AS(engine::batch_norm(Variable(Tensor::zeros({1, 1, 1, 3})), c, c, c.value(), c.value(), true),
+                  engine::Error);
   CHECK_THROWS_AS(engine::batch_norm(x, Variable(Tensor::zeros({4})), c, c.value(), c.value(), true), engine::Error);
 }

@@ -14,7 +14,8 @@ TEST_CASE("Philox gives its published words") {
   using Words = std::array<uint32_t, 4>;
   constexpr uint32_t ones = 0xffffffff;
   CHECK(engine::philox4x32({0, 0, 0, 0}, {0, 0}) == Words{0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8});
-  CHECK(engine::philox4x32({ones, ones, ones, ones}, {ones, ones}) == Words{0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd});
+  CHECK(engine::philox4x32({ones, ones, ones, ones}, {ones, ones}) ==
+        Words{0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd});
   CHECK(engine::philox4x32({0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344}, {0xa4093822, 0x299f31d0}) ==
         Words{0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1});
   CHECK(engine::philox4x32({2499, 0, 0, 0}, {20111115, 0})[3] == 1955073260);  // C++26: the engine's 10,000th number
@@ -25,9 +26,9 @@ TEST_CASE("numbers follow from seed, purpose, epoch and index, and each of them 
     return Rng(seed, purpose, epoch, index).bits();
   };
   CHECK(draw(1, Purpose::mix, 2, 3) == draw(1, Purpose::mix, 2, 3));
-  const std::set<uint32_t> all{draw(1, Purpose::mix, 2, 3), draw(2, Purpose::mix, 2, 3), draw(1, Purpose::augment, 2, 3),
-                               draw(1, Purpose::mix, 3, 3), draw(1, Purpose::mix, 2, 4),
-                               draw(1 + (uint64_t{1} << 32), Purpose::mix, 2, 3)};
+  const std::set<uint32_t> all{draw(1, Purpose::mix, 2, 3),     draw(2, Purpose::mix, 2, 3),
+                               draw(1, Purpose::augment, 2, 3), draw(1, Purpose::mix, 3, 3),
+                               draw(1, Purpose::mix, 2, 4),     draw(1 + (uint64_t{1} << 32), Purpose::mix, 2, 3)};
   CHECK(all.size() == 6);
 }
 

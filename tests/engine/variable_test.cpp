@@ -42,9 +42,8 @@ TEST_CASE("what backward no longer needs is given back while it runs") {
   {
     const auto token = std::make_shared<int>(1);
     alive = token;
-    const Variable inner = engine::record("test", x.value().clone(), {x}, [token](const Tensor& dy, engine::Gradients& dx) {
-      dx.give(0, dy);
-    });
+    const Variable inner = engine::record("test", x.value().clone(), {x},
+                                          [token](const Tensor& dy, engine::Gradients& dx) { dx.give(0, dy); });
     y = engine::scale(inner, 2);
   }
   CHECK_FALSE(alive.expired());
@@ -65,7 +64,8 @@ TEST_CASE("nothing is recorded for constants or while a NoGrad lives") {
 }
 
 TEST_CASE("gradient() goes to one leaf alone and changes no grad()") {
-  const Variable x = Variable::leaf(uniform({2, 3}, 1)), w = Variable::leaf(uniform({4, 3}, 2)), b = Variable::leaf(uniform({4}, 3));
+  const Variable x = Variable::leaf(uniform({2, 3}, 1)), w = Variable::leaf(uniform({4, 3}, 2)),
+                 b = Variable::leaf(uniform({4}, 3));
   const Tensor target = uniform({2, 4}, 4, 0, 1);
   const auto loss = [&] { return engine::softmax_cross_entropy(engine::linear(x, w, b), target); };
   const Tensor dx = engine::gradient(loss(), x);

@@ -67,7 +67,8 @@ TEST_CASE("the worked example comes out to ten digits") {
 
   const std::vector<double> uniform_logits(10, 3.5);
   CHECK(explain(entry_of("ce"), uniform_logits, {0, 1, 0.3}).loss == doctest::Approx(std::log(10)).epsilon(1e-12));
-  CHECK(explain(entry_of("dm"), uniform_logits, {0, 1, 0.3}, 1).loss == doctest::Approx(std::log(10) + 2 * std::log(9)).epsilon(1e-12));
+  CHECK(explain(entry_of("dm"), uniform_logits, {0, 1, 0.3}, 1).loss ==
+        doctest::Approx(std::log(10) + 2 * std::log(9)).epsilon(1e-12));
 }
 
 TEST_CASE("every loss: the gradient is that of central differences, and sums to zero") {
@@ -104,7 +105,8 @@ TEST_CASE("every loss as an op: the mean of the rows and its gradient, from floa
         targets.b.push_back(static_cast<int>(rng.below(classes)));
         targets.lambda.push_back(static_cast<float>(rng.uniform()));
         const float* z = logits.value().data() + i * classes;
-        const Value row = explain(entry, {z, z + classes}, {targets.a.back(), targets.b.back(), targets.lambda.back()}, 0.25);
+        const Value row =
+            explain(entry, {z, z + classes}, {targets.a.back(), targets.b.back(), targets.lambda.back()}, 0.25);
         loss += row.loss / static_cast<double>(n);
         for (double slope : row.gradient) gradient.push_back(3 * slope / static_cast<double>(n));
       }
@@ -120,9 +122,11 @@ TEST_CASE("every loss: finite and with a finite gradient for logits up to 1e4") 
   for (const mixup::LossEntry& entry : mixup::losses()) {
     CAPTURE(entry.name);
     for (float size : {50.0f, 1e3f, 1e4f}) {
-      for (const std::vector<float>& signs : {std::vector<float>{1, -1, 0}, {-1, 1, 0}, {-1, -1, 1}, {1, 1, -1}, {1, 1, 1}}) {
+      for (const std::vector<float>& signs :
+           {std::vector<float>{1, -1, 0}, {-1, 1, 0}, {-1, -1, 1}, {1, 1, -1}, {1, 1, 1}}) {
         for (float lambda : {0.0f, 0.5f, 1.0f}) {
-          const Variable logits = Variable::leaf(Tensor::from({1, 3}, {size * signs[0], size * signs[1], size * signs[2]}));
+          const Variable logits =
+              Variable::leaf(Tensor::from({1, 3}, {size * signs[0], size * signs[1], size * signs[2]}));
           const Variable loss = entry.make({})(logits, {{0}, {1}, {lambda}});
           CHECK(std::isfinite(loss.value().item()));
           engine::backward(loss);

@@ -40,12 +40,13 @@ TEST_CASE("every policy makes valid plans, whose targets match the pixels, from 
       for (size_t i = 0; i < 6; ++i) {
         const auto partner = static_cast<size_t>(plan.partner[i]);
         REQUIRE(partner < 6);
-        const float *own = batch.images.data() + static_cast<int64_t>(i) * floats;
-        const float *other = batch.images.data() + static_cast<int64_t>(partner) * floats;
+        const float* own = batch.images.data() + static_cast<int64_t>(i) * floats;
+        const float* other = batch.images.data() + static_cast<int64_t>(partner) * floats;
         const float* out = mixed.data() + static_cast<int64_t>(i) * floats;
 
-        // The share in the label is the share in the pixels: sum (out - other)(own - other) = mean(mask) sum (own - other)^2
-        // holds pixel by pixel with the mask in place of its mean, so the mask is measured from the pixels here.
+        // The share in the label is the share in the pixels: sum (out - other)(own - other) = mean(mask) sum (own -
+        // other)^2 holds pixel by pixel with the mask in place of its mean, so the mask is measured from the pixels
+        // here.
         double kept = 0;
         for (int64_t p = 0; p < floats; ++p) {
           const double low = std::min(own[p], other[p]), high = std::max(own[p], other[p]);

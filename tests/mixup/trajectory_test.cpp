@@ -25,7 +25,9 @@ float noise(uint64_t index, uint64_t stream) {
   return static_cast<float>(x / 2147483648.0 - 1);
 }
 
-int noise_below(int n, uint64_t index, uint64_t stream) { return static_cast<int>((noise(index, stream) + 1.0) / 2 * n); }
+int noise_below(int n, uint64_t index, uint64_t stream) {
+  return static_cast<int>((noise(index, stream) + 1.0) / 2 * n);
+}
 
 void initialise(nn::Module& network) {
   uint64_t stream = 0;
@@ -87,7 +89,8 @@ std::vector<double> train(const char* loss_name, bool mixed) {
 
 }  // namespace
 
-TEST_CASE("twenty steps of a ResNet-20 have the losses of PyTorch's, with cross entropy and with DM on CutMix batches") {
+TEST_CASE(
+    "twenty steps of a ResNet-20 have the losses of PyTorch's, with cross entropy and with DM on CutMix batches") {
   const auto record = nlohmann::json::parse(std::ifstream(DEMIX_SOURCE_DIR "/tests/recorded/trajectory.json"));
   for (const bool mixed : {false, true}) {
     CAPTURE(mixed);

@@ -34,7 +34,8 @@ TEST_CASE("networks have the parameters of their PyTorch twins") {
     return nn::count_parameters(*nn::make_network(name, {.classes = classes}));
   };
   CHECK(count("resnet18", 100) == 11220132);
-  // 1x1 shortcuts add (16 32 + 2 32) + (32 64 + 2 64) = 2752 to the published 269,722, 464,154 and 853,018 of the thin family
+  // 1x1 shortcuts add (16 32 + 2 32) + (32 64 + 2 64) = 2752 to the published 269,722, 464,154 and 853,018 of the thin
+  // family
   CHECK(count("resnet20", 10) == 269722 + 2752);
   CHECK(count("resnet32", 10) == 464154 + 2752);
   CHECK(count("resnet56", 10) == 853018 + 2752);
@@ -55,7 +56,9 @@ TEST_CASE("the entries of a residual network have PyTorch's names") {
 }
 
 TEST_CASE("the seed decides the weights") {
-  const auto first = [](uint64_t seed) { return nn::state_of(*nn::make_network("resnet20", {.seed = seed}))[0].variable.value(); };
+  const auto first = [](uint64_t seed) {
+    return nn::state_of(*nn::make_network("resnet20", {.seed = seed}))[0].variable.value();
+  };
   CHECK(same_bits(first(1), first(1)));
   CHECK_FALSE(same_bits(first(1), first(2)));
 }
@@ -82,13 +85,16 @@ TEST_CASE("eval mode uses the running statistics and changes nothing") {
   for (size_t i = 0; i < state.size(); ++i) CHECK(same_bits(before[i], state[i].variable.value()));
 
   // An image's logits do not depend on the rest of the batch.
-  const Tensor one = network->forward(Variable(Tensor::from({1, 32, 32, 3}, {x.value().data(), x.value().data() + 3072})), Mode::eval).value();
+  const Tensor one =
+      network->forward(Variable(Tensor::from({1, 32, 32, 3}, {x.value().data(), x.value().data() + 3072})), Mode::eval)
+          .value();
   CHECK(relative_error(one.to_vector(), std::vector<float>(all.data(), all.data() + 10)) < 1e-5);
   network->forward(x, Mode::train);
   CHECK_FALSE(same_bits(all, network->forward(x, Mode::eval).value()));
 }
 
 TEST_CASE("an unknown network is answered with the nearest one") {
-  CHECK_THROWS_WITH(nn::make_network("resnet19", {}),
-                    "unknown model 'resnet19': did you mean 'resnet18'? known: linear, resnet18, resnet20, resnet32, resnet56");
+  CHECK_THROWS_WITH(
+      nn::make_network("resnet19", {}),
+      "unknown model 'resnet19': did you mean 'resnet18'? known: linear, resnet18, resnet20, resnet32, resnet56");
 }

@@ -19,7 +19,8 @@ struct Fixture {
   nn::State state = nn::state_of(*network);
 
   void set_gradients(uint32_t seed) {
-    for (nn::Entry& entry : state) engine::backward(engine::scale(entry.variable, 1), uniform(entry.variable.shape(), seed));
+    for (nn::Entry& entry : state)
+      engine::backward(engine::scale(entry.variable, 1), uniform(entry.variable.shape(), seed));
   }
 };
 
@@ -29,7 +30,8 @@ TEST_CASE("SGD follows PyTorch's definition, with weight decay on weights alone 
   for (const bool nesterov : {false, true}) {
     for (const bool decay_offsets : {false, true}) {
       Fixture f;
-      nn::Sgd sgd(*f.network, {.momentum = 0.9f, .weight_decay = 0.01f, .nesterov = nesterov, .decay_offsets = decay_offsets});
+      nn::Sgd sgd(*f.network,
+                  {.momentum = 0.9f, .weight_decay = 0.01f, .nesterov = nesterov, .decay_offsets = decay_offsets});
       std::vector<std::vector<double>> w, v;
       for (const nn::Entry& entry : f.state) {
         const auto values = entry.variable.value().to_vector();
@@ -66,7 +68,8 @@ TEST_CASE("SGD leaves a parameter without gradient alone") {
 }
 
 TEST_CASE("the cosine goes from lr to min_lr, after a linear warm-up") {
-  const nn::Schedule lr = nn::make_schedule("cosine", {.lr = 1, .min_lr = 0.2, .steps = 110, .warmup_steps = 10, .warmup_lr = 0.1});
+  const nn::Schedule lr =
+      nn::make_schedule("cosine", {.lr = 1, .min_lr = 0.2, .steps = 110, .warmup_steps = 10, .warmup_lr = 0.1});
   CHECK(lr(0) == doctest::Approx(0.1));
   CHECK(lr(5) == doctest::Approx(0.55));
   CHECK(lr(10) == doctest::Approx(1));

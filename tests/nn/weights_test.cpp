@@ -1,27 +1,17 @@
 #include <doctest/doctest.h>
 
-#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "engine/file.h"
 #include "nn/networks.h"
 #include "nn/weights.h"
 #include "tests/support/numbers.h"
+#include "tests/support/scratch.h"
 
 using namespace support;
 
-namespace {
-
-struct Folder {
-  std::filesystem::path path = std::filesystem::temp_directory_path() / "demix-weights-test";
-  Folder() { std::filesystem::create_directories(path); }
-  ~Folder() { std::filesystem::remove_all(path); }
-};
-
-}  // namespace
-
 TEST_CASE("saved weights come back bit for bit") {
-  const Folder folder;
+  const Scratch folder("weights");
   const auto saved = nn::make_network("resnet20", {.seed = 1}), loaded = nn::make_network("resnet20", {.seed = 2});
   nn::save_weights(*saved, folder.path / "w.safetensors");
   nn::load_weights(*loaded, folder.path / "w.safetensors");
@@ -30,7 +20,7 @@ TEST_CASE("saved weights come back bit for bit") {
 }
 
 TEST_CASE("the file is a safetensors file with PyTorch's layout of convolutions") {
-  const Folder folder;
+  const Scratch folder("weights");
   const auto network = nn::make_network("resnet20", {.seed = 1});
   nn::save_weights(*network, folder.path / "w.safetensors");
   const std::string file = engine::read_file(folder.path / "w.safetensors");
@@ -65,7 +55,7 @@ TEST_CASE("the file is a safetensors file with PyTorch's layout of convolutions"
 }
 
 TEST_CASE("a weight file that does not fit is refused by name") {
-  const Folder folder;
+  const Scratch folder("weights");
   const auto path = folder.path / "w.safetensors";
   const auto network = nn::make_network("linear", {});
   nn::save_weights(*network, path);
@@ -76,7 +66,8 @@ TEST_CASE("a weight file that does not fit is refused by name") {
   };
   for (size_t size : {size_t{0}, size_t{7}, size_t{8}, size_t{40}, good.size() - 1}) refused(good.substr(0, size));
   refused(std::string(8, '\xff') + good.substr(8));
-  for (const auto& [from, to] : {std::pair{"fc.bias", "fc.xxxx"}, {"F32", "F16"}, {"[10]", "[11]"}, {"data_offsets", "data_offsetz"}}) {
+  for (const auto& [from, to] :
+       {std::pair{"fc.bias", "fc.xxxx"}, {"F32", "F16"}, {"[10]", "[11]"}, {"data_offsets", "data_offsetz"}}) {
     std::string bad = good;
     bad.replace(bad.find(from), std::strlen(from), to);
     refused(bad);

@@ -29,10 +29,11 @@ inline OpCase conv_case(const std::string& name, Shape x, Shape weight, engine::
 }
 
 inline OpCase pool_case(const std::string& name, Shape x, engine::Pool2dSpec spec, bool max) {
-  return {(max ? "max_pool2d " : "avg_pool2d ") + name,
-          {distinct(x, 3)},
-          [=](const auto& in) { return max ? engine::max_pool2d(in[0], spec) : engine::avg_pool2d(in[0], spec); },
-          [=](const auto& in) { return max ? reference::max_pool2d(in[0], spec) : reference::avg_pool2d(in[0], spec); }};
+  return {
+      (max ? "max_pool2d " : "avg_pool2d ") + name,
+      {distinct(x, 3)},
+      [=](const auto& in) { return max ? engine::max_pool2d(in[0], spec) : engine::avg_pool2d(in[0], spec); },
+      [=](const auto& in) { return max ? reference::max_pool2d(in[0], spec) : reference::avg_pool2d(in[0], spec); }};
 }
 
 inline std::vector<OpCase> op_cases() {
@@ -40,18 +41,26 @@ inline std::vector<OpCase> op_cases() {
   using Arrays = std::vector<Array>;
   const Tensor mean = uniform({5}, 20), var = uniform({5}, 21, 0.5, 2), target = uniform({3, 6}, 22, 0, 1);
   return {
-      {"add", {uniform({2, 3, 4, 5}, 1), uniform({2, 3, 4, 5}, 2)},
+      {"add",
+       {uniform({2, 3, 4, 5}, 1), uniform({2, 3, 4, 5}, 2)},
        [](const Variables& in) { return engine::add(in[0], in[1]); },
        [](const Arrays& in) { return reference::add(in[0], in[1]); }},
-      {"relu", {away_from_zero({3, 7, 5, 2}, 1)},
+      {"relu",
+       {away_from_zero({3, 7, 5, 2}, 1)},
        [](const Variables& in) { return engine::relu(in[0]); },
        [](const Arrays& in) { return reference::map(in[0], [](double x) { return x > 0 ? x : 0; }); }},
-      {"scale", {uniform({4, 9}, 1)},
+      {"scale",
+       {uniform({4, 9}, 1)},
        [](const Variables& in) { return engine::scale(in[0], -2.5f); },
        [](const Arrays& in) { return reference::map(in[0], [](double x) { return -2.5 * x; }); }},
-      {"reshape", {uniform({2, 3, 4, 5}, 1)},
-       [](const Variables& in) { return engine::reshape(in[0], {2, 60}); },
-       [](const Arrays& in) { return reference::reshape(in[0], {2, 60}); }},
+      {"reshape",
+       {uniform({2, 3, 4, 5}, 1)},
+       [](const Variables& in) {
+         return engine::reshape(in[0], {2, 60});
+       },
+       [](const Arrays& in) {
+         return reference::reshape(in[0], {2, 60});
+       }},
 
       conv_case("3x3", {2, 5, 6, 3}, {4, 3, 3, 3}, {.pad = 1}),
       conv_case("3x3 without padding", {2, 5, 6, 3}, {4, 3, 3, 3}, {}),
@@ -67,16 +76,19 @@ inline std::vector<OpCase> op_cases() {
       conv_case("whole image", {3, 4, 4, 3}, {5, 4, 4, 3}, {}),
       conv_case("padding wider than image", {1, 2, 2, 2}, {2, 3, 3, 2}, {.pad = 2}),
 
-      {"batch_norm train", {uniform({4, 3, 3, 5}, 1), uniform({5}, 2), uniform({5}, 3)},
+      {"batch_norm train",
+       {uniform({4, 3, 3, 5}, 1), uniform({5}, 2), uniform({5}, 3)},
        [](const Variables& in) {
          return engine::batch_norm(in[0], in[1], in[2], Tensor::zeros({5}), Tensor::full({5}, 1), true);
        },
        [](const Arrays& in) { return reference::batch_norm_train(in[0], in[1], in[2]); }},
-      {"batch_norm eval", {uniform({4, 3, 3, 5}, 1), uniform({5}, 2), uniform({5}, 3)},
+      {"batch_norm eval",
+       {uniform({4, 3, 3, 5}, 1), uniform({5}, 2), uniform({5}, 3)},
        [=](const Variables& in) { return engine::batch_norm(in[0], in[1], in[2], mean.clone(), var.clone(), false); },
        [=](const Arrays& in) { return reference::normalize(in[0], in[1], in[2], Array(mean), Array(var)); }},
 
-      {"linear", {uniform({5, 7}, 1), uniform({4, 7}, 2), uniform({4}, 3)},
+      {"linear",
+       {uniform({5, 7}, 1), uniform({4, 7}, 2), uniform({4}, 3)},
        [](const Variables& in) { return engine::linear(in[0], in[1], in[2]); },
        [](const Arrays& in) { return reference::linear(in[0], in[1], in[2]); }},
 
@@ -85,14 +97,17 @@ inline std::vector<OpCase> op_cases() {
       pool_case("3x3 overlapping", {1, 5, 5, 2}, {.kernel = 3, .stride = 1}, true),
       pool_case("2x2", {2, 6, 4, 3}, {.kernel = 2, .stride = 2}, false),
       pool_case("3x3 overlapping, padded", {2, 5, 6, 3}, {.kernel = 3, .stride = 1, .pad = 1}, false),
-      {"global_avg_pool", {uniform({3, 4, 5, 6}, 1)},
+      {"global_avg_pool",
+       {uniform({3, 4, 5, 6}, 1)},
        [](const Variables& in) { return engine::global_avg_pool(in[0]); },
        [](const Arrays& in) { return reference::global_avg_pool(in[0]); }},
 
-      {"log_softmax", {uniform({4, 6}, 1, -3, 3)},
+      {"log_softmax",
+       {uniform({4, 6}, 1, -3, 3)},
        [](const Variables& in) { return engine::log_softmax(in[0]); },
        [](const Arrays& in) { return reference::log_softmax(in[0]); }},
-      {"softmax_cross_entropy", {uniform({3, 6}, 1, -3, 3)},
+      {"softmax_cross_entropy",
+       {uniform({3, 6}, 1, -3, 3)},
        [=](const Variables& in) { return engine::softmax_cross_entropy(in[0], target); },
        [=](const Arrays& in) { return reference::softmax_cross_entropy(in[0], Array(target)); }},
   };

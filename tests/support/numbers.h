@@ -31,14 +31,15 @@ inline Tensor away_from_zero(Shape shape, uint32_t seed) {
 
 /// Values that all differ by at least 0.01, so that no maximum is near a tie.
 inline Tensor distinct(Shape shape, uint32_t seed) {
-  const std::vector<int> order = engine::Rng(seed, engine::Purpose::test).permutation(static_cast<int>(shape.elements()));
+  const std::vector<int> order =
+      engine::Rng(seed, engine::Purpose::test).permutation(static_cast<int>(shape.elements()));
   Tensor t(shape);
   for (int64_t i = 0; i < t.elements(); ++i) t.data()[i] = 0.01f * static_cast<float>(order[static_cast<size_t>(i)]);
   return t;
 }
 
-/// The largest difference, relative to the largest magnitude of `expected` (and to 1e-30 where that is zero). A NaN, or a
-/// length that differs, is infinitely far.
+/// The largest difference, relative to the largest magnitude of `expected` (and to 1e-30 where that is zero). A NaN, or
+/// a length that differs, is infinitely far.
 template <class Values, class Expected>
 double relative_error(const Values& values, const Expected& expected) {
   if (std::size(values) != std::size(expected)) return std::numeric_limits<double>::infinity();
@@ -52,7 +53,8 @@ double relative_error(const Values& values, const Expected& expected) {
 }
 
 inline bool same_bits(const Tensor& a, const Tensor& b) {
-  return a.shape() == b.shape() && std::memcmp(a.data(), b.data(), sizeof(float) * static_cast<size_t>(a.elements())) == 0;
+  return a.shape() == b.shape() &&
+         std::memcmp(a.data(), b.data(), sizeof(float) * static_cast<size_t>(a.elements())) == 0;
 }
 
 }  // namespace support

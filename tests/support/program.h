@@ -2,13 +2,11 @@
 
 #include <sys/wait.h>
 
-#include <array>
-#include <cstdio>
-#include <filesystem>
-#include <fstream>
-#include <iterator>
+#include <cstdlib>
 #include <stdexcept>
 #include <string>
+
+#include "tests/support/scratch.h"
 
 namespace support {
 
@@ -17,21 +15,6 @@ struct Outcome {
   int exit_code;
   std::string out, err;
 };
-
-/// A folder of its own for one test, removed at its end.
-struct Scratch {
-  std::filesystem::path path;
-  explicit Scratch(const std::string& name) : path(std::filesystem::temp_directory_path() / ("demix-" + name)) {
-    std::filesystem::remove_all(path);
-    std::filesystem::create_directories(path);
-  }
-  ~Scratch() { std::filesystem::remove_all(path); }
-};
-
-inline std::string content(const std::filesystem::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), {}};
-}
 
 /// Runs one of the programs in build/apps with a shell's arguments, in a folder.
 inline Outcome run_program(const std::string& program, const std::string& arguments, const Scratch& scratch) {

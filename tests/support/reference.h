@@ -58,7 +58,8 @@ inline Array reshape(const Array& x, Shape shape) {
 inline Array conv2d(const Array& x, const Array& weight, const Conv2dSpec& spec) {
   const Shape &in = x.shape, &k = weight.shape;
   const int64_t group_oc = k[0] / spec.groups;
-  Array y({in[0], (in[1] + 2 * spec.pad - k[1]) / spec.stride + 1, (in[2] + 2 * spec.pad - k[2]) / spec.stride + 1, k[0]});
+  Array y(
+      {in[0], (in[1] + 2 * spec.pad - k[1]) / spec.stride + 1, (in[2] + 2 * spec.pad - k[2]) / spec.stride + 1, k[0]});
   for (int64_t n = 0; n < in[0]; ++n)
     for (int64_t oy = 0; oy < y.shape[1]; ++oy)
       for (int64_t ox = 0; ox < y.shape[2]; ++ox)
@@ -66,9 +67,9 @@ inline Array conv2d(const Array& x, const Array& weight, const Conv2dSpec& spec)
           for (int64_t ky = 0; ky < k[1]; ++ky)
             for (int64_t kx = 0; kx < k[2]; ++kx)
               for (int64_t ic = 0; ic < k[3]; ++ic)
-                y(n, oy, ox, oc) += weight(oc, ky, kx, ic) * x.padded(n, oy * spec.stride - spec.pad + ky,
-                                                                      ox * spec.stride - spec.pad + kx,
-                                                                      oc / group_oc * k[3] + ic);
+                y(n, oy, ox, oc) +=
+                    weight(oc, ky, kx, ic) * x.padded(n, oy * spec.stride - spec.pad + ky,
+                                                      ox * spec.stride - spec.pad + kx, oc / group_oc * k[3] + ic);
   return y;
 }
 

@@ -1,6 +1,7 @@
 # The short way in. Everything here also works with CMake alone: cmake --preset release && cmake --build --preset release.
 
-ARGS ?= --dataset shapes --mix cutmix --loss dm --epochs 6 --shapes-train 6000 --shapes-test 1000
+ARGS ?= --dataset shapes --mix cutmix --loss dm --epochs 5 --batch-size 32 --lr 0.05 --nesterov --weight-decay 5e-4 \
+  --shapes-train 6000 --shapes-test 1000
 
 .PHONY: setup build train test check-long clean
 
@@ -17,20 +18,23 @@ train: setup
 	@cmake --build --preset release --target train_cifar
 	build/apps/train_cifar $(ARGS)
 
-# Every test, then the engine's, data's and mixing's again under the sanitizers.
+# Every test, and all but the longest again under the address and undefined-behaviour sanitizers.
 test: build
 	ctest --preset release
 	@cmake --preset sanitize >/dev/null
-	@cmake --build --preset sanitize --target demix_tests
+	@cmake --build --preset sanitize
 	ctest --preset sanitize
 
-# What takes longer: the other compiler, and how much better a small network is than a linear one.
+# What takes longer: the other compiler, the thread sanitizer, and how much better a small network is than a linear one.
 check-long: test
 	@third_party/install.sh clang
 	@cmake --preset clang >/dev/null
 	@cmake --build --preset clang
 	ctest --preset clang
+	@cmake --preset races >/dev/null
+	@cmake --build --preset races --target demix_tests
+	ctest --preset races
 	tests/long/learning.sh
 
 clean:
-	rm -rf build build-sanitize build-clang
+	rm -rf build build-sanitize build-races build-clang

@@ -34,10 +34,14 @@ double median(std::vector<double> values) {
   return values.size() % 2 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
 }
 
+/// Values from -1 to 1, cheaply.
 Tensor random_tensor(engine::Shape shape) {
-  engine::Rng rng(0, engine::Purpose::bench, 0, static_cast<uint32_t>(shape.elements()));
   Tensor values(shape);
-  for (int64_t i = 0; i < values.elements(); ++i) values.data()[i] = static_cast<float>(rng.uniform(-1, 1));
+  uint32_t state = 1;
+  for (int64_t i = 0; i < values.elements(); ++i) {
+    state = state * 1664525 + 1013904223;
+    values.data()[i] = static_cast<float>(state >> 8) * 0x1p-23f - 1;
+  }
   return values;
 }
 
@@ -129,6 +133,28 @@ std::vector<Call> stage_calls(const Options& o, MakeCall make_call) {
   return calls;
 }
 
+/// A kernel of `Tensors` tensors of one shape, one operation an element.
+template <int Tensors, auto Kernel>
+std::vector<Call> elementwise(const Options& o) {
+  return stage_calls(o, [](const Tensor& x) {
+    return Call{"", static_cast<double>(x.elements()), Tensors * bytes_of({&x}),
+                [a = x.clone(), b = x.clone(), c = x.clone()]() mutable { Kernel(a, b, c); }};
+  });
+}
+
+/// The last layer of a ResNet-18.
+std::vector<Call> linear_call(const Options& o, Pass pass) {
+  Tensor x = random_tensor({o.batch, 512}), w = random_tensor({o.classes, 512}),
+         y = random_tensor({o.batch, o.classes});
+  const Tensor bias = random_tensor({o.classes});
+  std::function<void()> run;
+  if (pass == Pass::forward) run = [=]() mutable { engine::kernel::linear(x, w, bias, y); };
+  if (pass == Pass::data) run = [=]() mutable { engine::kernel::linear_backward_data(y, w, x); };
+  if (pass == Pass::weight) run = [=]() mutable { engine::kernel::linear_backward_weight(y, x, w); };
+  return {{engine::text("512 > ", o.classes), 2.0 * static_cast<double>(o.batch * o.classes * 512),
+           bytes_of({&x, &w, &y}), run}};
+}
+
 struct KernelEntry {
   const char* name;
   std::vector<Call> (*calls)(const Options& options);
@@ -159,19 +185,27 @@ const std::vector<KernelEntry>& kernels() {
                        }};
          });
        }},
-      {"relu",
+      {"relu", elementwise<2, [](Tensor& x, Tensor& y, Tensor&) { engine::kernel::relu(x, y); }>},
+      {"relu_backward",
+       elementwise<3, [](Tensor& dy, Tensor& y, Tensor& dx) { engine::kernel::relu_backward(dy, y, dx); }>},
+      {"add", elementwise<3, [](Tensor& a, Tensor& b, Tensor& y) { engine::kernel::add(a, b, y); }>},
+      {"global_avg_pool",
        [](const Options& o) {
-         return stage_calls(o, [](const Tensor& x) {
-           return Call{"", static_cast<double>(x.elements()), bytes_of({&x, &x}),
-                       [x, y = x.clone()]() mutable { engine::kernel::relu(x, y); }};
+         return stage_calls(o, [&](const Tensor& x) {
+           return Call{"", static_cast<double>(x.elements()), bytes_of({&x}),
+                       [x, y = Tensor({o.batch, x.shape()[3]})]() mutable { engine::kernel::global_avg_pool(x, y); }};
          });
        }},
-      {"add",
-       [](const Options& o) {
-         return stage_calls(o, [](const Tensor& x) {
-           return Call{"", static_cast<double>(x.elements()), bytes_of({&x, &x, &x}),
-                       [x, b = x.clone(), y = x.clone()]() mutable { engine::kernel::add(x, b, y); }};
-         });
+      {"linear", [](const Options& o) { return linear_call(o, Pass::forward); }},
+      {"linear_backward_data", [](const Options& o) { return linear_call(o, Pass::data); }},
+      {"linear_backward_weight", [](const Options& o) { return linear_call(o, Pass::weight); }},
+      {"sgd",
+       [](const Options&) {
+         const Tensor grad = random_tensor({512, 3, 3, 512});
+         return std::vector<Call>{{"512x3x3x512", 6.0 * static_cast<double>(grad.elements()), 5 * bytes_of({&grad}),
+                                   [grad, w = grad.clone(), v = grad.clone()]() mutable {
+                                     engine::kernel::sgd(grad, {.momentum = 0.9f, .weight_decay = 1e-4f}, w, v);
+                                   }}};
        }},
   };
   return table;
@@ -215,7 +249,6 @@ int main(int argc, char** argv) {
     if (!line.parse(argc, argv)) return;
 
     if (o.threads > 0) engine::set_threads(o.threads);
-    engine::flush_denormals();
     if (o.kernel.empty()) std::cout << time_steps(o).dump() << '\n';
     else time_kernel(o);
   });

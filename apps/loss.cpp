@@ -1,8 +1,10 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <cstdlib>
 #include <iostream>
 #include <nlohmann/json.hpp>
+#include <sstream>
 
 #include "apps/support/command_line.h"
 #include "engine/names.h"
@@ -25,20 +27,38 @@ double difference_error(const mixup::LossEntry& entry, std::vector<double> z, mi
     z[c] = at - step;
     const double below = entry.explain(z.data(), classes, pair, options, unused.data()).loss;
     z[c] = at;
-    worst = std::max(worst, std::abs((above - below) / (2 * step) - gradient[c]));
+    const double error = std::abs((above - below) / (2 * step) - gradient[c]);
+    if (!(error <= worst)) worst = error;  // a NaN is the worst
   }
   return worst;
 }
 
-double ten_digits(double value) { return std::abs(value) < 1e5 ? std::round(value * 1e10) / 1e10 : value; }
+double ten_digits(double value) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.10g", value);
+  return std::strtod(text, nullptr) + 0.0;  // + 0.0 turns -0 into 0
+}
+
+/// Numbers separated by commas, none of them empty or so large that differences lose their digits.
+std::vector<double> parse_logits(const std::string& list) {
+  std::vector<double> logits;
+  std::istringstream in(list + ",");
+  for (std::string item; std::getline(in, item, ',');) {
+    double value = 0;
+    if (!CLI::detail::lexical_cast(item, value) || !(std::abs(value) <= 1e6)) {
+      throw apps::UsageError("--logits: '" + item + "' is not a number from -1e6 to 1e6");
+    }
+    logits.push_back(value);
+  }
+  return logits;
+}
 
 }  // namespace
 
 /// A calculator for one row of logits: the loss, its terms, its gradient, and how central differences agree with it.
 int main(int argc, char** argv) {
   return apps::run_program("loss", [&] {
-    std::string name = "dm";
-    std::vector<double> logits{2, 1, 0, -1};
+    std::string name = "dm", list = "2,1,0,-1";
     mixup::Pair pair{0, 1, 0.3};
     mixup::LossOptions options;
     bool json = false;
@@ -47,7 +67,7 @@ int main(int argc, char** argv) {
                            "Computes a loss of one mixed sample, its terms and its gradient.\n"
                            "Example: loss --loss dm --logits 2,1,0,-1 --a 0 --b 1 --lambda 0.3");
     line.add("--loss", name, "Loss")->check(apps::one_of("loss", engine::names_of(mixup::losses())));
-    line.add_list("--logits", logits, "Logits, one for each class, separated by commas");
+    line.add("--logits", list, "Logits, one for each class, separated by commas");
     line.add("--a", pair.a, "Class with share lambda");
     line.add("--b", pair.b, "Class with share 1 - lambda");
     line.add("--lambda", pair.lambda, "Share of class a")->check(apps::between(0, 1));
@@ -55,6 +75,7 @@ int main(int argc, char** argv) {
     line.add_switch("--json", json, "Print one JSON object");
     if (!line.parse(argc, argv)) return;
 
+    const std::vector<double> logits = parse_logits(list);
     const int classes = static_cast<int>(logits.size());
     for (int label : {pair.a, pair.b}) {
       if (label < 0 || label >= classes) {
@@ -74,8 +95,8 @@ int main(int argc, char** argv) {
       std::cout << object.dump() << '\n';
       return;
     }
-    std::printf("loss         %14.10f\n", loss);
-    for (const auto& [term, value] : terms) std::printf("  %-11s%14.10f\n", term, value);
+    std::printf("loss         %14.10f\n", loss + 0.0);
+    for (const auto& [term, value] : terms) std::printf("  %-11s%14.10f\n", term, value + 0.0);
     std::printf("\nclass     logit        gradient\n");
     for (int c = 0; c < classes; ++c) {
       const auto k = static_cast<size_t>(c);

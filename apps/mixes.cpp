@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/support/command_line.h"
+#include "apps/support/mixing_flags.h"
 #include "apps/support/picture.h"
 #include "data/loader.h"
 #include "engine/names.h"
@@ -67,8 +68,8 @@ Picture sheet(const data::Dataset& dataset, const data::Batch& batch, const mixu
 /// Shows what a policy does to a batch: a sheet of images before and after, with labels and shares.
 int main(int argc, char** argv) {
   return apps::run_program("mixes", [&] {
-    std::string dataset_name = "shapes", folder, mix = "cutmix", output = "mixes.png";
-    mixup::PolicyOptions options{.alpha = 0, .prob = 1};
+    std::string dataset_name = "shapes", folder, output = "mixes.png";
+    apps::MixingOptions mixing{.mix = "cutmix"};
     uint64_t seed = 0;
     int64_t count = 8;
     bool json = false;
@@ -76,29 +77,26 @@ int main(int argc, char** argv) {
     apps::CommandLine line("mixes",
                            "Writes a PNG sheet of one training batch before and after a policy.\n"
                            "Example: mixes --mix cutmix --dataset cifar10 --data-dir data --output cutmix.png");
-    line.add("--mix", mix, "Policy")->check(apps::one_of("policy", engine::names_of(mixup::policies())));
-    line.add("--mix-alpha", options.alpha, "lambda ~ Beta(alpha, alpha); 0: the policy's custom")
-        ->check(apps::between(0, 1e6));
-    line.add("--mix-prob", options.prob, "Probability that the batch is mixed")->check(apps::between(0, 1));
+    apps::add_mixing_flags(line, mixing);
     line.add("--dataset", dataset_name, "Data set")
         ->check(apps::one_of("data set", engine::names_of(data::datasets())));
     line.add("--data-dir", folder, "Folder of the data set's files");
     line.add("-b,--batch-size", count, "Images on the sheet")->check(apps::between(1, 256));
-    line.add("--seed", seed, "Of every random number")->check(apps::between(0, 1.8e19));
-    line.add("--output", output, "File to write");
+    line.add("--seed", seed, "Of the order, augmentation and mixing")->check(apps::between(0, 1.8e19));
+    line.add("--output", output, "File to write; one that exists is replaced")->check(apps::not_empty());
     line.add_switch("--json", json, "Print partner, lambda and mask mean of each image");
     if (!line.parse(argc, argv)) return;
 
-    if (options.alpha == 0) options.alpha = engine::find_named(mixup::policies(), "policy", mix).alpha;
-    const data::Dataset dataset = data::load_dataset(
-        dataset_name, data::Split::train, {.folder = folder, .seed = seed, .train_count = 256, .test_count = 0});
+    resolve(mixing);
+    const data::Dataset dataset =
+        data::load_dataset(dataset_name, data::Split::train, {.folder = folder, .train_count = 256, .test_count = 0});
     data::Loader loader(dataset, {.batch = count, .train = true, .seed = seed, .workers = 0});
     loader.start(0);
     data::Batch batch;
     loader.next(batch);
     engine::Rng rng(seed, engine::Purpose::mix);
-    const mixup::Plan plan = mixup::make_policy(mix, options)(batch, rng);
-    sheet(dataset, batch, plan, mix + " on " + dataset_name).save(output);
+    const mixup::Plan plan = make_policy(mixing)(batch, rng);
+    sheet(dataset, batch, plan, mixing.mix + " on " + dataset_name).save(output);
 
     if (!json) {
       std::cout << "wrote " << output << '\n';
@@ -115,6 +113,6 @@ int main(int argc, char** argv) {
                         {"a", dataset.classes[static_cast<size_t>(targets.a[i])]},
                         {"b", dataset.classes[static_cast<size_t>(targets.b[i])]}});
     }
-    std::cout << nlohmann::ordered_json{{"policy", mix}, {"file", output}, {"images", images}}.dump() << '\n';
+    std::cout << nlohmann::ordered_json{{"policy", mixing.mix}, {"file", output}, {"images", images}}.dump() << '\n';
   });
 }

@@ -15,8 +15,10 @@ int main(int argc, char** argv) {
     line.add("--dataset", dataset, "Data set; shapes is built in")
         ->check(apps::one_of("data set", engine::names_of(data::datasets())));
     line.add("--data-dir", folder, "Folder of the data set's files");
-    line.add("--shapes-train", files.train_count, "Training pictures of shapes")->check(apps::between(10, 1e7));
-    line.add("--shapes-test", files.test_count, "Test pictures of shapes")->check(apps::between(10, 1e7));
+    line.add("--shapes-train", files.train_count, "Training pictures of shapes")->check(apps::between(10, 1e6));
+    line.add("--shapes-test", files.test_count, "Test pictures of shapes")->check(apps::between(10, 1e6));
+    line.add("--shapes-seed", files.seed, "What the pictures of shapes are drawn from")
+        ->check(apps::between(0, 1.8e19));
     apps::add_trainer_flags(line, options);
     if (!line.parse(argc, argv)) return;
 

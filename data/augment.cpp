@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "engine/error.h"
+
 namespace data {
 namespace {
 
@@ -15,6 +17,8 @@ int64_t reflected(int64_t i, int64_t size) {
 
 void prepare(const uint8_t* picture, int64_t size, const Normalization& normalization, const Augmentation& augmentation,
              engine::Rng rng, float* out) {
+  ENSURE(augmentation.pad >= 0 && augmentation.pad < size, "augmentation: pad ", augmentation.pad, " for pictures of ",
+         size);
   std::array<float, 3> scale, shift;
   for (size_t k = 0; k < 3; ++k) {
     scale[k] = 1 / (255 * normalization.deviation[k]);

@@ -5,8 +5,7 @@
 namespace data {
 
 const std::vector<DatasetEntry>& datasets() {
-  static const std::vector<DatasetEntry> table{
-      {"cifar10", true, cifar10}, {"cifar100", true, cifar100}, {"shapes", false, shapes}};
+  static const std::vector<DatasetEntry> table{{"cifar10", cifar10}, {"cifar100", cifar100}, {"shapes", shapes}};
   return table;
 }
 

@@ -34,7 +34,6 @@ struct DatasetOptions {
 
 struct DatasetEntry {
   const char* name;
-  bool needs_folder;
   Dataset (*load)(Split split, const DatasetOptions& options);
 };
 

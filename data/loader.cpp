@@ -5,7 +5,6 @@
 #include <numeric>
 
 #include "engine/error.h"
-#include "engine/parallel.h"
 
 namespace data {
 
@@ -40,16 +39,19 @@ void Loader::start(int64_t epoch) {
 }
 
 bool Loader::next(Batch& batch) {
+  ENSURE(!order_.empty(), "loader: next() before start()");
   if (delivered_ == batches()) return false;
+  const auto before = std::chrono::steady_clock::now();
+  const auto waited = [&] { return std::chrono::duration<double>(std::chrono::steady_clock::now() - before).count(); };
   if (workers_.empty()) {
     batch = prepare(delivered_++);
+    waited_ += waited();
     return true;
   }
-  const auto before = std::chrono::steady_clock::now();
   std::unique_lock lock(mutex_);
   Slot& slot = slots_[static_cast<size_t>(delivered_) % slots_.size()];
   changed_.wait(lock, [&] { return error_ || slot.index == delivered_; });
-  waited_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - before).count();
+  waited_ += waited();
   if (error_) std::rethrow_exception(error_);
   batch = std::move(slot.batch);
   ++delivered_;
@@ -73,7 +75,6 @@ Batch Loader::prepare(int64_t index) const {
 }
 
 void Loader::work() {
-  engine::flush_denormals();
   std::unique_lock lock(mutex_);
   for (;;) {
     const auto room = [&] { return claimed_ < delivered_ + static_cast<int64_t>(slots_.size()); };

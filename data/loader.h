@@ -40,7 +40,7 @@ class Loader {
   int64_t batches() const;                   // in an epoch
   void start(int64_t epoch);                 // from its first batch
   bool next(Batch& batch);                   // false at the end of the epoch
-  double waited() const { return waited_; }  // seconds next() has waited for the workers, since the loader was made
+  double waited() const { return waited_; }  // seconds next() has waited for a batch, since the loader was made
 
  private:
   Batch prepare(int64_t index) const;

@@ -99,7 +99,7 @@ KERNEL(softmax_cross_entropy, const Tensor& logits, const Tensor& target, Tensor
 // velocity + g; w -= lr velocity, or with Nesterov w -= lr (g + momentum velocity). Reads and writes w and velocity.
 KERNEL(sgd, const Tensor& grad, const SgdSpec& spec, Tensor& w, Tensor& velocity)
 // y[i] = mask[i] x[i] + (1 - mask[i]) x[partner[i]] for images x (n, h, w, c) and mask (n, h, w, 1) or (n, 1, 1, 1);
-// exactly x[i] where the mask is 1 and exactly x[partner[i]] where it is 0
+// of finite values exactly x[i] where the mask is 1 and x[partner[i]] where it is 0
 KERNEL(mix, const Tensor& x, const std::vector<int>& partner, const Tensor& mask, Tensor& y)
 
 }  // namespace engine

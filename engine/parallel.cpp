@@ -21,6 +21,30 @@ using Body = std::function<void(int64_t, int64_t)>;
 
 thread_local bool inside_chunk = false;
 
+/// While it lives, its thread is inside a chunk and treats denormal numbers as zero.
+class InsideChunk {
+ public:
+  InsideChunk() : was_inside_(inside_chunk) {
+    inside_chunk = true;
+#if defined(__SSE__)
+    before_ = _mm_getcsr();
+    _mm_setcsr(before_ | 0x8040);  // flush to zero, denormals are zero
+#endif
+  }
+  ~InsideChunk() {
+    inside_chunk = was_inside_;
+#if defined(__SSE__)
+    _mm_setcsr(before_);
+#endif
+  }
+  InsideChunk(const InsideChunk&) = delete;
+  InsideChunk& operator=(const InsideChunk&) = delete;
+
+ private:
+  bool was_inside_;
+  unsigned before_ = 0;
+};
+
 /// One parallel_for: threads take the next chunk until none is left.
 struct Job {
   int64_t n, grain;
@@ -30,7 +54,7 @@ struct Job {
   std::exception_ptr error{};
 
   void work() {
-    inside_chunk = true;
+    const InsideChunk inside;
     for (int64_t begin; (begin = next.fetch_add(grain)) < n;) {
       try {
         body(begin, std::min(n, begin + grain));
@@ -39,7 +63,6 @@ struct Job {
         if (!error) error = std::current_exception();
       }
     }
-    inside_chunk = false;
   }
 };
 
@@ -48,7 +71,9 @@ class Workers {
  public:
   ~Workers() { resize(0); }
 
+  /// Starts or stops threads until there are that many.
   void resize(int count) {
+    if (count == size()) return;
     {
       const std::lock_guard lock(mutex_);
       stop_ = true;
@@ -80,7 +105,6 @@ class Workers {
 
  private:
   void serve(int64_t seen) {
-    flush_denormals();
     for (;;) {
       Job* job = nullptr;
       {
@@ -105,44 +129,30 @@ class Workers {
   bool stop_ = false;
 };
 
-Workers& workers() {
-  static Workers instance;
-  static const bool started = [] {
-    instance.resize(static_cast<int>(std::max(1u, std::thread::hardware_concurrency())) - 1);
-    return true;
-  }();
-  static_cast<void>(started);
-  return instance;
-}
+Workers workers;
+std::atomic<int> thread_count{static_cast<int>(std::max(1u, std::thread::hardware_concurrency()))};
 
 }  // namespace
 
 void set_threads(int count) {
   ENSURE(count >= 1 && count <= 1024, "threads: ", count, " is not between 1 and 1024");
-  const std::lock_guard lock(workers().owner);
-  workers().resize(count - 1);
+  ENSURE(!inside_chunk, "threads: cannot change while they work");
+  thread_count = count;
 }
 
-int threads() { return workers().size() + 1; }
+int threads() { return thread_count; }
 
 void parallel_for(int64_t n, int64_t grain, const Body& body) {
   ENSURE(grain >= 1, "parallel_for: grain ", grain, " is below 1");
   Job job{n, grain, body};
-  std::unique_lock owner(workers().owner, std::defer_lock);
-  if (n > grain && !inside_chunk && workers().size() > 0 && owner.try_lock()) {
-    workers().run(job);
+  std::unique_lock owner(workers.owner, std::defer_lock);
+  if (n > grain && !inside_chunk && thread_count > 1 && owner.try_lock()) {
+    workers.resize(thread_count - 1);
+    workers.run(job);
   } else {
-    const bool was_inside = inside_chunk;
     job.work();
-    inside_chunk = was_inside;
   }
   if (job.error) std::rethrow_exception(job.error);
-}
-
-void flush_denormals() {
-#if defined(__SSE__)
-  _mm_setcsr(_mm_getcsr() | 0x8040);  // flush to zero, denormals are zero
-#endif
 }
 
 }  // namespace engine

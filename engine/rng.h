@@ -13,7 +13,7 @@ std::array<uint32_t, 4> philox4x32(std::array<uint32_t, 4> counter, std::array<u
 enum class Purpose : uint32_t { test, init, shuffle, augment, mix, draw_train, draw_test, bench };
 
 /// Random numbers that follow from (seed, purpose, epoch, index) alone, never from who draws them or in what order:
-/// `index` is the sample or step. Every distribution is our own, so the numbers are the same everywhere.
+/// `index` is the sample or step. Every distribution is our own, so no standard library decides them.
 class Rng {
  public:
   Rng(uint64_t seed, Purpose purpose, uint32_t epoch = 0, uint32_t index = 0)
@@ -26,7 +26,7 @@ class Rng {
   int64_t below(int64_t n);                 // 0 .. n - 1, each equally likely
   double normal();                          // mean 0, variance 1 (Box, Muller, 1958)
   double log_gamma_draw(double shape);      // logarithm of a gamma variable of scale 1 (Marsaglia, Tsang, 2000)
-  double beta(double a, double b);          // [0, 1]; a, b > 0, however small
+  double beta(double a, double b);          // [0, 1]; a, b from 1e-300
   std::vector<int> permutation(int n);      // 0 .. n - 1 in random order (Fisher, Yates)
 
  private:

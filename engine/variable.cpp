@@ -20,12 +20,13 @@ class Graph {
  public:
   explicit Graph(const Variable& y) : root_(y.node_) {
     ENSURE(root_, "backward: nothing it depends on needs a gradient");
+    ENSURE(!root_->leaf, "backward: a leaf was not computed from anything");
     std::unordered_set<const Node*> seen{root_.get()};
     nodes_.push_back(root_);
     for (size_t i = 0; i < nodes_.size(); ++i) {
-      ENSURE(nodes_[i]->leaf || nodes_[i]->backward, "backward: the graph of '", nodes_[i]->op,
-             "' was already used and freed");
-      for (const std::shared_ptr<Node>& input : std::vector(nodes_[i]->inputs)) {
+      const Node& node = *nodes_[i];
+      ENSURE(node.leaf || node.backward, "backward: the graph of '", node.op, "' was already used and freed");
+      for (const std::shared_ptr<Node>& input : node.inputs) {
         if (input && seen.insert(input.get()).second) nodes_.push_back(input);
       }
     }
@@ -34,7 +35,7 @@ class Graph {
 
   /// Runs the ops backward from dy, following only the wanted nodes.
   void run(const Tensor& dy, const std::function<bool(const Node*)>& wanted) {
-    if (!root_->leaf) root_->grad = dy;
+    root_->grad = dy;
     for (std::shared_ptr<Node>& node : nodes_) {
       if (node->leaf || !node->grad.defined()) continue;
       const Tensor gradient = std::move(node->grad);
@@ -58,6 +59,7 @@ class Graph {
     return path;
   }
 
+  static bool is_leaf(const Variable& x) { return x.node_ && x.node_->leaf; }
   static Tensor& grad(const Variable& leaf) { return leaf.node_->grad; }
 
  private:
@@ -134,6 +136,7 @@ void backward(const Variable& y, const Tensor& dy) {
 
 Tensor gradient(const Variable& loss, const Variable& of) {
   ENSURE(loss.value().elements() == 1, "gradient: the loss has shape ", loss.shape(), ", not one element");
+  ENSURE(Graph::is_leaf(of), "gradient: only with respect to a leaf");
   Graph graph(loss);
   const auto path = graph.path_to(of);
   const Tensor before = std::exchange(Graph::grad(of), Tensor());

@@ -22,8 +22,8 @@ struct Pair {
   int a, b;
   double lambda;
 
-  /// Whether two classes are in the picture.
-  bool mixed() const { return a != b && lambda > 0 && lambda < 1; }
+  /// Whether two classes are visible: a share of a thousandth or less, a pixel of 32 x 32, shows nothing.
+  bool mixed() const { return a != b && lambda > 1e-3 && lambda < 1 - 1e-3; }
 };
 
 /// The loss of one row in double precision, with its parts by name.

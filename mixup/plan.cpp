@@ -30,12 +30,16 @@ Tensor apply(const Plan& plan, const Tensor& images) {
   const engine::Shape &x = images.shape(), &m = plan.mask.shape();
   ENSURE(m[0] == x[0] && m[3] == 1 && ((m[1] == 1 && m[2] == 1) || (m[1] == x[1] && m[2] == x[2])), "mix: mask ", m,
          " does not fit images ", x);
+  ENSURE(static_cast<int64_t>(plan.partner.size()) == x[0], "mix: ", plan.partner.size(), " partners for images ", x);
+  for (int partner : plan.partner) ENSURE(partner >= 0 && partner < x[0], "mix: partner ", partner, " of images ", x);
   Tensor mixed(x, images.device());
   engine::kernel::mix(images, plan.partner, plan.mask, mixed);
   return mixed;
 }
 
 Targets targets(const Plan& plan, const std::vector<int>& labels) {
+  ENSURE(plan.partner.size() == labels.size(), "targets: ", plan.partner.size(), " partners for ", labels.size(),
+         " labels");
   Targets targets{labels, labels, shares(plan)};
   for (size_t i = 0; i < labels.size(); ++i) {
     const int other = labels[static_cast<size_t>(plan.partner[i])];

@@ -79,23 +79,27 @@ void load_weights(Module& network, const std::filesystem::path& path) {
   const json header = json::parse(file.substr(sizeof length, length), nullptr, false);
   ENSURE(header.is_object(), name, ": the header is not a JSON object");
 
-  const State state = state_of(network);
-  for (const Entry& entry : state) {
+  const auto begin_of = [&](const Entry& entry) {  // of its values, after checking that they fit
     ENSURE(header.contains(entry.name), name, ": has no tensor '", entry.name, "'");
-    const json& row = header[entry.name];
-    Tensor tensor = entry.variable.value();
-    const json shape = extents(torch_shape(tensor.shape()));
+    const json &row = header[entry.name], shape = extents(torch_shape(entry.variable.shape()));
     ENSURE(row.is_object() && row.value("dtype", json()) == "F32" && row.value("shape", json()) == shape, name,
            ": tensor '", entry.name, "' is not F32 of shape ", shape.dump());
     const json range = row.value("data_offsets", json());
     ENSURE(range.is_array() && range.size() == 2 && range[0].is_number_unsigned() && range[1].is_number_unsigned(),
            name, ": tensor '", entry.name, "' has no byte range");
-    const uint64_t begin = range[0], end = range[1], bytes = sizeof(float) * static_cast<uint64_t>(tensor.elements());
+    const uint64_t begin = range[0], end = range[1];
+    const uint64_t bytes = sizeof(float) * static_cast<uint64_t>(entry.variable.shape().elements());
     ENSURE(begin <= end && end <= values.size() && end - begin == bytes, name, ": tensor '", entry.name,
            "' has a byte range that does not fit");
+    return begin;
+  };
+  const State state = state_of(network);
+  for (const Entry& entry : state) begin_of(entry);  // all of them, before the first value changes
+  for (const Entry& entry : state) {
+    Tensor tensor = entry.variable.value();
+    const char* from = values.data() + begin_of(entry);
     for_elements(tensor.shape(), [&](int64_t ours, int64_t theirs) {
-      std::memcpy(tensor.data() + ours, values.data() + begin + sizeof(float) * static_cast<uint64_t>(theirs),
-                  sizeof(float));
+      std::memcpy(tensor.data() + ours, from + sizeof(float) * static_cast<uint64_t>(theirs), sizeof(float));
     });
   }
 }

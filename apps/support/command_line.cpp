@@ -2,39 +2,28 @@
 
 #include <algorithm>
 #include <iostream>
-#include <limits>
+#include <new>
 
 #include "engine/names.h"
 
 namespace apps {
 
 CommandLine::CommandLine(const std::string& program, const std::string& description) : app_(description, program) {
-  app_.get_formatter()->column_width(34);
+  app_.get_formatter()->column_width(44);
   app_.get_formatter()->label("REQUIRED", "(required)");
   app_.set_help_flag("-h,--help", "Print this help and exit")->group("Help");
   app_.allow_extras();  // reported by parse(), with the nearest flag
 }
 
-CLI::Option* CommandLine::add_list(const std::string& names, std::vector<double>& value, const std::string& help) {
-  const auto joined = [&value] {
-    std::string list;
-    for (double number : value) list += (list.empty() ? "" : ",") + engine::text(number);
-    return list;
-  };
-  CLI::Option* option = app_.add_option(names, value, help)->delimiter(',')->group(group_)->default_str(joined());
-  remember(option, joined);
-  return option;
-}
-
 CLI::Option* CommandLine::add_switch(const std::string& names, bool& value, const std::string& help) {
   CLI::Option* option = app_.add_flag(names, value, help)->group(group_);
   if (value) option->description(help + " [on]");
-  remember(option, [&value] { return value ? "true" : "false"; });
+  remember(option, false, [&value] { return value ? "true" : "false"; });
   return option;
 }
 
-void CommandLine::remember(const CLI::Option* option, std::function<std::string()> value) {
-  values_.emplace_back(option->get_lnames().front(), std::move(value));
+void CommandLine::remember(const CLI::Option* option, bool is_text, std::function<std::string()> value) {
+  values_.push_back({option->get_lnames().front(), is_text, std::move(value)});
 }
 
 bool CommandLine::parse(int argc, char** argv) {
@@ -58,20 +47,21 @@ bool CommandLine::parse(int argc, char** argv) {
   const std::vector<std::string> unknown = app_.remaining();
   if (!unknown.empty()) {
     std::string line = "unknown argument '" + unknown.front() + "'";
+    const std::string name = unknown.front().substr(0, unknown.front().find('='));
     std::vector<std::string> known;
     for (const CLI::Option* option : app_.get_options()) {
-      for (const std::string& name : option->get_lnames()) known.push_back("--" + name);
+      for (const std::string& flag : option->get_lnames()) known.push_back("--" + flag);
     }
-    const std::string nearest = engine::nearest_name(unknown.front().substr(0, unknown.front().find('=')), known);
-    if (!nearest.empty()) line += ": did you mean " + nearest + "?";
+    const std::string nearest = engine::nearest_name(name, known);
+    if (name.starts_with("--") && !nearest.empty()) line += ": did you mean " + nearest + "?";
     throw UsageError(line + " (--help lists all flags)");
   }
   return true;
 }
 
-std::vector<std::pair<std::string, std::string>> CommandLine::values() const {
-  std::vector<std::pair<std::string, std::string>> list;
-  for (const auto& [name, value] : values_) list.emplace_back(name, value());
+Arguments CommandLine::values() const {
+  Arguments list;
+  for (const Value& value : values_) list.push_back({value.name, value.now(), value.is_text});
   return list;
 }
 
@@ -86,19 +76,28 @@ CLI::Validator one_of(const std::string& kind, const std::vector<std::string>& k
       description + "}");
 }
 
-CLI::Validator between(double low, double high) {
-  std::string limits = engine::text("from ", low, " to ", high);
-  if (high == std::numeric_limits<double>::infinity()) limits = engine::text("at least ", low);
+CLI::Validator not_empty() {
+  return CLI::Validator([](std::string& value) { return std::string(value.empty() ? "must not be empty" : ""); }, "");
+}
+
+CLI::Validator folder_name() {
   return CLI::Validator(
-      [=](std::string& value) {
-        double number = 0;
-        const bool good = CLI::detail::lexical_cast(value, number) && number >= low && number <= high;
-        return good ? std::string() : engine::text("'", value, "' is not a number ", limits);
+      [](std::string& value) {
+        const bool good = !value.empty() && value.find('/') == std::string::npos && value != "." && value != "..";
+        return good ? std::string() : "'" + value + "' is not the name of one folder";
       },
       "");
 }
 
-CLI::Validator at_least(double low) { return between(low, std::numeric_limits<double>::infinity()); }
+CLI::Validator between(double low, double high) {
+  return CLI::Validator(
+      [=](std::string& value) {
+        double number = 0;
+        const bool good = CLI::detail::lexical_cast(value, number) && number >= low && number <= high;
+        return good ? std::string() : engine::text("'", value, "' is not a number from ", low, " to ", high);
+      },
+      "");
+}
 
 int run_program(const char* name, const std::function<void()>& body) {
   try {
@@ -107,6 +106,9 @@ int run_program(const char* name, const std::function<void()>& body) {
   } catch (const UsageError& error) {
     std::cerr << name << ": " << error.what() << '\n';
     return 2;
+  } catch (const std::bad_alloc&) {
+    std::cerr << name << ": not enough memory: a smaller batch or data set needs less\n";
+    return 1;
   } catch (const std::exception& error) {
     std::cerr << name << ": " << error.what() << '\n';
     return 1;

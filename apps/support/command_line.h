@@ -1,11 +1,13 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <charconv>
 #include <functional>
 #include <string>
-#include <utility>
+#include <type_traits>
 #include <vector>
 
+#include "apps/support/run_folder.h"
 #include "engine/error.h"
 
 namespace apps {
@@ -27,13 +29,10 @@ class CommandLine {
   /// Adds a flag such as "-b,--batch-size"; the first long name is the one it is listed by.
   template <class T>
   CLI::Option* add(const std::string& names, T& value, const std::string& help) {
-    CLI::Option* option = app_.add_option(names, value, help)->capture_default_str()->group(group_);
-    remember(option, [&value] { return engine::text(value); });
+    CLI::Option* option = app_.add_option(names, value, help)->capture_default_str()->group(group_)->take_last();
+    remember(option, std::is_same_v<T, std::string>, [&value] { return exact(value); });
     return option;
   }
-
-  /// Adds a flag whose value is a list with commas.
-  CLI::Option* add_list(const std::string& names, std::vector<double>& value, const std::string& help);
 
   /// Adds a switch such as "--nesterov,!--no-nesterov".
   CLI::Option* add_switch(const std::string& names, bool& value, const std::string& help);
@@ -43,24 +42,43 @@ class CommandLine {
   bool parse(int argc, char** argv);
 
   /// Every flag's name, without dashes, and its value now.
-  std::vector<std::pair<std::string, std::string>> values() const;
+  Arguments values() const;
 
  private:
-  void remember(const CLI::Option* option, std::function<std::string()> value);
+  /// The value as text that reads back as the same value.
+  template <class T>
+  static std::string exact(const T& value) {
+    if constexpr (std::is_arithmetic_v<T>) {
+      char digits[32];
+      return {digits, std::to_chars(digits, digits + sizeof digits, value).ptr};
+    } else {
+      return value;
+    }
+  }
+
+  void remember(const CLI::Option* option, bool is_text, std::function<std::string()> value);
 
   CLI::App app_;
   std::string group_ = "Options";
-  std::vector<std::pair<std::string, std::function<std::string()>>> values_;
+  struct Value {
+    std::string name;
+    bool is_text;
+    std::function<std::string()> now;
+  };
+  std::vector<Value> values_;
 };
 
 /// Accepts a known name, and otherwise says the nearest one and all of them.
 CLI::Validator one_of(const std::string& kind, const std::vector<std::string>& known);
 
+/// Accepts any text but the empty one.
+CLI::Validator not_empty();
+
+/// Accepts the name of a single folder.
+CLI::Validator folder_name();
+
 /// Accepts a number from low to high.
 CLI::Validator between(double low, double high);
-
-/// Accepts a number above or equal to low.
-CLI::Validator at_least(double low);
 
 /// Runs a program's body: an Error becomes one line on stderr and exit code 1, a UsageError exit code 2.
 int run_program(const char* name, const std::function<void()>& body);

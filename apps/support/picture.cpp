@@ -42,7 +42,10 @@ void Picture::write(const std::string& text, int x, int y, Colour colour, int zo
     float x, y, z;
     uint8_t unused[4];
   };
-  std::string copy = text;  // the font's function wants it writable
+  std::string copy = text;  // the font's function wants it writable, and knows ASCII alone
+  for (char& c : copy) {
+    if (c < ' ' || c > '~') c = '?';
+  }
   std::vector<std::array<Corner, 4>> boxes(text.size() * 16 + 16);
   const int count =
       stb_easy_font_print(0, 0, copy.data(), nullptr, boxes.data(), static_cast<int>(boxes.size() * sizeof boxes[0]));
@@ -51,11 +54,6 @@ void Picture::write(const std::string& text, int x, int y, Colour colour, int zo
     const auto at = [zoom](float value) { return static_cast<int>(std::lround(value * static_cast<float>(zoom))); };
     fill(x + at(low.x), y + at(low.y), x + at(high.x), y + at(high.y), colour);
   }
-}
-
-int Picture::text_width(const std::string& text, int zoom) {
-  std::string copy = text;
-  return zoom * stb_easy_font_width(copy.data());
 }
 
 void Picture::save(const std::filesystem::path& path) const {

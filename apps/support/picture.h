@@ -20,7 +20,6 @@ class Picture {
 
   /// Writes a line of text with its upper left corner at (x, y).
   void write(const std::string& text, int x, int y, Colour colour, int zoom = 1);
-  static int text_width(const std::string& text, int zoom = 1);
   static constexpr int line_height = 12;  // at zoom 1
 
   /// Saves as PNG; an Error names the path.

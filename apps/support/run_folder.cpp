@@ -22,15 +22,17 @@ std::string time_stamp() {
   return buffer;
 }
 
-/// A value as YAML: in quotes unless it is a number, a truth value or a plain word.
-std::string yaml(const std::string& value) {
-  const bool plain = !value.empty() && std::all_of(value.begin(), value.end(), [](unsigned char c) {
-    return std::isalnum(c) || c == '.' || c == '_' || c == '/' || c == '-' || c == '+';
-  });
-  if (plain && value.front() != '-') return value;
-  std::string quoted = "'";
-  for (char c : value) quoted += c == '\'' ? std::string("''") : std::string(1, c);
-  return quoted + "'";
+/// A value as YAML, text in quotes. A number with an exponent needs a point there: 1.0e-05.
+std::string yaml(const Argument& argument) {
+  std::string value = argument.value;
+  if (argument.is_text) {
+    for (size_t at = 0; (at = value.find('\'', at)) != std::string::npos; at += 2) value.insert(at, 1, '\'');
+    return "'" + value + "'";
+  }
+  const size_t exponent = value.find('e');
+  const bool number = !value.empty() && (std::isdigit(static_cast<unsigned char>(value[0])) || value[0] == '-');
+  if (number && exponent != std::string::npos && value.find('.') == std::string::npos) value.insert(exponent, ".0");
+  return value;
 }
 
 }  // namespace
@@ -38,7 +40,7 @@ std::string yaml(const std::string& value) {
 RunFolder::RunFolder(const fs::path& output, const std::string& experiment, const std::string& label) {
   std::error_code error;
   fs::create_directories(output, error);
-  ENSURE(!error, output.string(), ": the output folder cannot be made: ", error.message());
+  ENSURE(!error, output.string(), ": the output folder cannot be made: ", error.message(), "; choose another --output");
 
   const std::string name = experiment.empty() ? time_stamp() + "-" + label : experiment;
   path_ = output / name;
@@ -47,7 +49,7 @@ RunFolder::RunFolder(const fs::path& output, const std::string& experiment, cons
     path_ = output / (name + "-" + std::to_string(again));
     made = fs::create_directory(path_, error);
   }
-  ENSURE(!error, path_.string(), ": the run folder cannot be made: ", error.message());
+  ENSURE(!error, path_.string(), ": the run folder cannot be made: ", error.message(), "; choose another --output");
   ENSURE(made, path_.string(), ": exists already and is left as it is; choose another --experiment");
 
   summary_.open(path_ / "summary.csv");
@@ -57,9 +59,10 @@ RunFolder::RunFolder(const fs::path& output, const std::string& experiment, cons
 
 void RunFolder::write_arguments(const Arguments& arguments) const {
   std::string file;
-  for (auto [name, value] : arguments) {
+  for (const Argument& argument : arguments) {
+    std::string name = argument.name;
     std::replace(name.begin(), name.end(), '-', '_');
-    file += name + ": " + yaml(value) + "\n";
+    file += name + ": " + yaml(argument) + "\n";
   }
   engine::write_file(path_ / "args.yaml", file);
 }

@@ -3,13 +3,16 @@
 #include <filesystem>
 #include <fstream>
 #include <string>
-#include <utility>
 #include <vector>
 
 namespace apps {
 
-/// Names of flags and their values.
-using Arguments = std::vector<std::pair<std::string, std::string>>;
+/// A flag, without dashes, and its value; text as against a number or a truth value.
+struct Argument {
+  std::string name, value;
+  bool is_text;
+};
+using Arguments = std::vector<Argument>;
 
 /// One row of summary.csv, an epoch.
 struct EpochSummary {
@@ -28,7 +31,7 @@ class RunFolder {
 
   const std::filesystem::path& path() const { return path_; }
   void write_arguments(const Arguments& arguments) const;
-  void append(const EpochSummary& row);  // on disk when it returns
+  void append(const EpochSummary& row);  // written when it returns
 
  private:
   std::filesystem::path path_;

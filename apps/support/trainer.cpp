@@ -71,10 +71,10 @@ void add_trainer_flags(CommandLine& line, TrainerOptions& o) {
   line.group("Model");
   line.add("--model,--arch", o.model, "Network")->check(one_of("model", engine::names_of(nn::networks())));
 
+  line.add("--init-checkpoint", o.init_checkpoint, "Weights to start from, a last.safetensors");
+
   line.group("Mixing and loss");
-  line.add("--mix", o.mix, "How images are mixed")->check(one_of("policy", engine::names_of(mixup::policies())));
-  line.add("--mix-alpha", o.mix_alpha, "lambda ~ Beta(alpha, alpha); 0: the policy's custom")->check(between(0, 1e6));
-  line.add("--mix-prob", o.mix_prob, "Share of the batches that are mixed")->check(between(0, 1));
+  add_mixing_flags(line, o.mixing);
   line.add("--loss", o.loss, "Loss of the mixed targets")->check(one_of("loss", engine::names_of(mixup::losses())));
   line.add("--dm-eta", o.dm_eta, "Weight of the decoupled term of --loss dm")->check(between(0, 1e6));
 
@@ -85,7 +85,7 @@ void add_trainer_flags(CommandLine& line, TrainerOptions& o) {
   line.add("--lr", o.lr, "Learning rate")->check(between(0, 1e6));
   line.add("--sched", o.sched, "Schedule of the learning rate")
       ->check(one_of("schedule", engine::names_of(nn::schedules())));
-  line.add("--min-lr", o.min_lr, "Where the cosine ends")->check(between(0, 1e6));
+  line.add("--min-lr", o.min_lr, "Lowest learning rate")->check(between(0, 1e6));
   line.add("--warmup-epochs", o.warmup_epochs, "Linear rise of the learning rate")->check(between(0, 1e6));
   line.add("--warmup-lr", o.warmup_lr, "Where the rise starts")->check(between(0, 1e6));
   line.add("--decay-epochs", o.decay_epochs, "Epochs between two falls of --sched step")->check(between(0.001, 1e6));
@@ -94,7 +94,7 @@ void add_trainer_flags(CommandLine& line, TrainerOptions& o) {
   line.add_switch("--nesterov,!--no-nesterov", o.nesterov, "Nesterov's momentum");
   line.add("--weight-decay,--wd", o.weight_decay, "Weight decay")->check(between(0, 1e6));
   line.add_switch("--decay-offsets", o.decay_offsets, "Weight decay on biases and batch norm too");
-  line.add("--seed", o.seed, "Of every random number")->check(between(0, 1.8e19));
+  line.add("--seed", o.seed, "Of weights, order, augmentation and mixing")->check(between(0, 1.8e19));
 
   line.group("Machine");
   line.add("--threads", o.threads, "Computing threads; 0: all cores")->check(between(0, 1024));
@@ -102,18 +102,21 @@ void add_trainer_flags(CommandLine& line, TrainerOptions& o) {
   line.add("--device", o.device, "Where to compute")->check(one_of("device", {"cpu", "cuda"}));
 
   line.group("Output");
-  line.add("--output", o.output, "Folder that run folders are made in");
-  line.add("--experiment", o.experiment, "Name of the run folder; empty: time, model and data set");
+  line.add("--output", o.output, "Folder that run folders are made in")->check(not_empty());
+  line.add("--experiment", o.experiment, "Name of the run folder; not given: time, model and data set")
+      ->check(folder_name());
   line.add("--log-interval,--print-freq", o.log_interval, "Steps between two lines where stderr is no terminal")
       ->check(between(1, 1e9));
 }
 
 void resolve(TrainerOptions& o) {
+  if (o.warmup_epochs > static_cast<double>(o.epochs)) {
+    throw UsageError("--warmup-epochs is above --epochs: the learning rate would never reach --lr");
+  }
   engine::require_device(o.device == "cuda" ? engine::Device::cuda : engine::Device::cpu);
-  if (o.mix_alpha == 0) o.mix_alpha = engine::find_named(mixup::policies(), "policy", o.mix).alpha;
+  resolve(o.mixing);
   if (o.threads == 0) o.threads = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
   engine::set_threads(o.threads);
-  engine::flush_denormals();
 }
 
 void train(const TrainerOptions& o, const Arguments& arguments, const data::Dataset& train_set,
@@ -125,7 +128,7 @@ void train(const TrainerOptions& o, const Arguments& arguments, const data::Data
 
   const auto classes = static_cast<int64_t>(train_set.classes.size());
   const auto network = nn::make_network(o.model, {.classes = classes, .size = train_set.size, .seed = o.seed});
-  const mixup::Policy policy = mixup::make_policy(o.mix, {.alpha = o.mix_alpha, .prob = o.mix_prob});
+  const mixup::Policy policy = make_policy(o.mixing);
   const mixup::Loss criterion = mixup::make_loss(o.loss, {.dm_eta = o.dm_eta});
   nn::Sgd optimizer(*network, {.momentum = static_cast<float>(o.momentum),
                                .weight_decay = static_cast<float>(o.weight_decay),
@@ -140,9 +143,11 @@ void train(const TrainerOptions& o, const Arguments& arguments, const data::Data
                                   .decay_steps = std::max<int64_t>(1, steps_of(o.decay_epochs, batches)),
                                   .decay_rate = o.decay_rate});
 
+  if (!o.init_checkpoint.empty()) nn::load_weights(*network, o.init_checkpoint);
+
   RunFolder run(o.output, o.experiment, o.model + "-" + train_set.name);
   run.write_arguments(arguments);
-  for (const auto& [name, value] : arguments) std::printf("%-16s %s\n", name.c_str(), value.c_str());
+  for (const Argument& argument : arguments) std::printf("%-16s %s\n", argument.name.c_str(), argument.value.c_str());
   std::printf("\n%s: %ld parameters; %s: %ld training and %ld test images, %ld classes\n\n", o.model.c_str(),
               nn::count_parameters(*network), train_set.name.c_str(), train_set.count(), test_set.count(), classes);
   std::printf("epoch  train loss  eval loss   top-1 %%   top-5 %%        lr  images/s  data wait    time\n");
@@ -161,7 +166,7 @@ void train(const TrainerOptions& o, const Arguments& arguments, const data::Data
 
     loader.start(epoch);
     for (Batch batch; step < last_step && loader.next(batch);) {
-      Rng rng(o.seed, Purpose::mix, static_cast<uint32_t>(epoch), static_cast<uint32_t>(step));
+      Rng rng(o.seed, Purpose::mix, static_cast<uint32_t>(batch.epoch), static_cast<uint32_t>(batch.step));
       const mixup::Plan plan = policy(batch, rng);
       const Variable images(mixup::apply(plan, batch.images));
       const Variable loss = criterion(network->forward(images, Mode::train), mixup::targets(plan, batch.labels));

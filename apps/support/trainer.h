@@ -3,6 +3,7 @@
 #include <string>
 
 #include "apps/support/command_line.h"
+#include "apps/support/mixing_flags.h"
 #include "apps/support/run_folder.h"
 #include "data/dataset.h"
 
@@ -10,10 +11,9 @@ namespace apps {
 
 /// Everything about a training run that does not depend on the data set, bound to flags by timm's names.
 struct TrainerOptions {
-  std::string model = "resnet20";
+  std::string model = "resnet20", init_checkpoint;
 
-  std::string mix = "none";
-  double mix_alpha = 0, mix_prob = 1;  // alpha 0: the policy's own
+  MixingOptions mixing;
   std::string loss = "ce";
   double dm_eta = 0.1;
 

@@ -112,7 +112,7 @@ void draw(const Kind& kind, Rng rng, uint8_t* out) {
       for (size_t k = 0; k < 3; ++k) {
         const double behind = dark[k] + back * (light[k] - dark[k]);
         const double value = cover * shade * front[k] + (1 - cover) * behind + noise;
-        *out++ = static_cast<uint8_t>(std::clamp(value, 0.0, 255.0));
+        *out++ = static_cast<uint8_t>(std::clamp(value + 0.5, 0.0, 255.0));
       }
     }
   }

@@ -14,7 +14,7 @@ namespace {
 using Dense = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
 
 Eigen::Map<const Dense, 0, Eigen::OuterStride<>> map(Matrix<const float> m) {
-  // Eigen blocks a product by the cache sizes it finds; fixed ones make the last bits the same on every machine.
+  // Eigen blocks a product by the cache sizes it finds; with fixed ones the last bits do not depend on them.
   [[maybe_unused]] static const bool pinned = [] {
     Eigen::setCpuCacheSizes(32 << 10, 1 << 20, 8 << 20);
     return true;

@@ -4,7 +4,9 @@ namespace engine {
 
 Variable batch_norm(const Variable& x, const Variable& gamma, const Variable& beta, Tensor running_mean,
                     Tensor running_var, bool train, const BatchNormSpec& spec) {
-  const Shape &in = x.shape(), channels{in.last()};
+  const Shape& in = x.shape();
+  ENSURE(in.rank() >= 1 && in.elements() > 0, "batch_norm: input ", in, " is empty");
+  const Shape channels{in.last()};
   for (const Shape& shape : {gamma.shape(), beta.shape(), running_mean.shape(), running_var.shape()}) {
     ENSURE(shape == channels, "batch_norm: input ", in, " and a parameter of shape ", shape, " differ in channels");
   }

@@ -5,6 +5,7 @@ namespace engine {
 Variable conv2d(const Variable& x, const Variable& weight, const Conv2dSpec& spec) {
   const Shape &in = x.shape(), &k = weight.shape();
   ENSURE(in.rank() == 4 && k.rank() == 4, "conv2d: input ", in, " and weight ", k, " must have rank 4");
+  ENSURE(in.elements() > 0 && k.elements() > 0, "conv2d: input ", in, " or weight ", k, " is empty");
   ENSURE(spec.stride >= 1 && spec.pad >= 0 && spec.groups >= 1, "conv2d: stride ", spec.stride, ", pad ", spec.pad,
          ", groups ", spec.groups);
   ENSURE(in[3] == k[3] * spec.groups, "conv2d: input ", in, " and weight ", k, " differ in channels",

@@ -34,7 +34,7 @@ Variable avg_pool2d(const Variable& x, const Pool2dSpec& spec) {
 
 Variable global_avg_pool(const Variable& x) {
   const Shape& in = x.shape();
-  ENSURE(in.rank() == 4, "global_avg_pool: input ", in, " must have rank 4");
+  ENSURE(in.rank() == 4 && in.elements() > 0, "global_avg_pool: input ", in, " must have rank 4 and not be empty");
   Tensor y({in[0], in[3]}, x.value().device());
   kernel::global_avg_pool(x.value(), y);
   return record("global_avg_pool", y, {x}, [in](const Tensor& dy, Gradients& dx) {

@@ -3,7 +3,7 @@
 namespace engine {
 
 Variable log_softmax(const Variable& x) {
-  ENSURE(x.shape().rank() == 2, "log_softmax: input ", x.shape(), " must have rank 2");
+  ENSURE(x.shape().rank() == 2 && x.shape()[1] > 0, "log_softmax: input ", x.shape(), " must have rank 2 and classes");
   Tensor y(x.shape(), x.value().device());
   kernel::log_softmax(x.value(), y);
   return record("log_softmax", y, {x}, [y](const Tensor& dy, Gradients& dx) {
@@ -14,7 +14,7 @@ Variable log_softmax(const Variable& x) {
 Variable softmax_cross_entropy(const Variable& logits, const Tensor& target) {
   ENSURE(logits.shape().rank() == 2 && logits.shape() == target.shape(), "softmax_cross_entropy: logits ",
          logits.shape(), " and target ", target.shape(), " differ");
-  ENSURE(logits.shape()[0] > 0, "softmax_cross_entropy: no rows in ", logits.shape());
+  ENSURE(logits.shape().elements() > 0, "softmax_cross_entropy: logits ", logits.shape(), " are empty");
   const Device device = logits.value().device();
   Tensor loss({1}, device), dlogits(logits.shape(), device);
   kernel::softmax_cross_entropy(logits.value(), target, loss, dlogits);

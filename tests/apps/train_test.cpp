@@ -35,8 +35,8 @@ TEST_CASE("train_cifar writes a table, a run folder by timm's names, and says wh
   CHECK(summary.starts_with("epoch,train_loss,eval_loss,eval_top1,eval_top5,lr\n1,"));
   CHECK(std::count(summary.begin(), summary.end(), '\n') == 3);
   const std::string arguments = content(scratch.path / "output/demo/args.yaml");
-  for (const char* line : {"dataset: shapes\n", "batch_size: 20\n", "mix: cutmix\n", "loss: dm\n", "dm_eta: 0.1\n",
-                           "nesterov: false\n", "data_dir: ''\n"}) {
+  for (const char* line : {"dataset: 'shapes'\n", "batch_size: 20\n", "mix: 'cutmix'\n", "loss: 'dm'\n",
+                           "warmup_lr: 1.0e-05\n", "dm_eta: 0.1\n", "nesterov: false\n", "data_dir: ''\n"}) {
     CHECK(arguments.find(line) != std::string::npos);
   }
   CHECK(content(scratch.path / "output/demo/last.safetensors").find("fc.weight") != std::string::npos);
@@ -70,7 +70,7 @@ TEST_CASE("training learns: a small network knows forty pictures by heart after 
   REQUIRE(run.exit_code == 0);
   const std::string summary = content(scratch.path / "output/x/summary.csv");
   const std::string last = summary.substr(summary.find("\n60,") + 4);
-  CHECK(std::stod(last) < 0.5);  // the training loss; it starts at log 10 = 2.3
+  CHECK(std::stod(last) < 1);  // the training loss; guessing is log 10 = 2.3
 }
 
 TEST_CASE("flags may use - or _, have short and other names, and --help shows groups and defaults") {
@@ -107,12 +107,18 @@ TEST_CASE("bad input is one line and a non-zero exit code, before any run folder
            {"--device gpu", 2, "known: cpu, cuda"},
            {"--epoch 3", 2, "unknown argument '--epoch': did you mean --epochs?"},
            {"--mix_alfa=3", 2, "did you mean --mix-alpha?"},
+           {"-x", 2, "unknown argument '-x' (--help"},
+           {"--experiment a/b", 2, "'a/b' is not the name of one folder"},
+           {"--output ''", 2, "--output: must not be empty"},
+           {"--warmup-epochs 11", 2, "never reach --lr"},
+           {"--init-checkpoint nowhere.safetensors", 1, "nowhere.safetensors: No such file"},
            {"stray", 2, "unknown argument 'stray'"},
            {"--epochs 0", 2, "--epochs: '0' is not a number from 1"},
            {"--epochs many", 2, "--epochs"},
            {"--batch-size -5", 2, "--batch-size"},
            {"--lr nan", 2, "--lr"},
            {"--mix-prob 1.5", 2, "from 0 to 1"},
+           {"--mix cutmix --mix-alpha 0.0001", 1, "mix-alpha: 0.0001 is below 0.001"},
            {"--momentum 1", 2, "--momentum"},
            {"--threads 100000", 2, "--threads"},
            {"--seed -1", 2, "--seed"},
@@ -138,6 +144,26 @@ TEST_CASE("bad input is one line and a non-zero exit code, before any run folder
     CHECK_FALSE(fs::exists(scratch.path / "output"));
     fs::remove_all(scratch.path / "output");
   }
+}
+
+TEST_CASE("args.yaml holds every digit of a number, and the last of two equal flags counts") {
+  const Scratch scratch("digits");
+  const std::string arguments =
+      "--shapes-train 40 --shapes-test 20 -b 20 --max-steps 1 --model linear --experiment on ";
+  CHECK(run_program("train_cifar", arguments + "--lr 0.5 --lr 0.0123456789", scratch).exit_code == 0);
+  const std::string yaml = content(scratch.path / "output/on/args.yaml");
+  CHECK(yaml.find("lr: 0.0123456789\n") != std::string::npos);
+  CHECK(yaml.find("experiment: 'on'\n") != std::string::npos);
+}
+
+TEST_CASE("training can start from the weights of another run") {
+  const Scratch scratch("init");
+  const std::string arguments = "--shapes-train 40 --shapes-test 20 -b 20 --max-steps 1 --model linear --lr 0 ";
+  CHECK(run_program("train_cifar", arguments + "--seed 1 --experiment a", scratch).exit_code == 0);
+  CHECK(run_program("train_cifar", arguments + "--seed 2 --experiment b --init-checkpoint output/a/last.safetensors",
+                    scratch)
+            .exit_code == 0);
+  CHECK((content(scratch.path / "output/a/last.safetensors") == content(scratch.path / "output/b/last.safetensors")));
 }
 
 TEST_CASE("an existing run folder is never overwritten, and two unnamed runs get two folders") {

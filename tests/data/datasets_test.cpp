@@ -126,7 +126,7 @@ TEST_CASE("shapes are drawn from the seed alone, balanced, and different in both
 }
 
 TEST_CASE("the background of shapes says nothing about the class") {
-  // The mean colour of the outermost pixels has the same mean in every class, within five standard errors.
+  // The mean colour of the topmost row has the same mean in every class, within five standard errors.
   const Dataset d = data::load_dataset("shapes", Split::train, {.seed = 1, .train_count = 5000});
   std::vector<std::vector<double>> borders(10);
   for (int64_t i = 0; i < d.count(); ++i) {

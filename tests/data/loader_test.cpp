@@ -94,6 +94,17 @@ TEST_CASE("an epoch can be left in the middle and a new one started") {
   CHECK_FALSE(loader.next(batch));
 }
 
+TEST_CASE("a loader must be started, and counts its waiting with and without workers") {
+  const data::Dataset d = data::load_dataset("shapes", data::Split::train, {.train_count = 256});
+  for (int workers : {0, 1}) {
+    Loader loader(d, {.batch = 64, .workers = workers});
+    Batch batch;
+    CHECK_THROWS_AS(loader.next(batch), engine::Error);
+    epoch(loader, 0);
+    CHECK(loader.waited() > 0);
+  }
+}
+
 TEST_CASE("a data set smaller than a batch is refused by name") {
   const Dataset d = numbered(5, 4);
   CHECK_THROWS_WITH(Loader(d, {.batch = 6}), "data set numbered: its 5 pictures do not fill one batch of 6");

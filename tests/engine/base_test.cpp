@@ -96,6 +96,19 @@ TEST_CASE("parallel_for may be nested, called from several threads, and throws w
   CHECK_THROWS_WITH(engine::parallel_for(100, 1, [](int64_t begin, int64_t) { ENSURE(begin != 50, "chunk ", begin); }),
                     "chunk 50");
   CHECK_THROWS_AS(engine::set_threads(0), engine::Error);
+  CHECK_THROWS_AS(engine::parallel_for(1, 1, [](int64_t, int64_t) { engine::set_threads(2); }), engine::Error);
+  engine::set_threads(2);
+}
+
+TEST_CASE("denormal numbers are zero in every chunk, whichever thread has it, and as before afterwards") {
+  volatile float tiny = 1e-40f;
+  for (int threads : {1, 3}) {
+    engine::set_threads(threads);
+    std::vector<float> doubled(64, -1);
+    engine::parallel_for(64, 1, [&](int64_t begin, int64_t) { doubled[static_cast<size_t>(begin)] = tiny * 2; });
+    CHECK(doubled == std::vector<float>(64, 0));
+    CHECK(tiny * 2 > 0);
+  }
   engine::set_threads(2);
 }
 

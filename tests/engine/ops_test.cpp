@@ -217,6 +217,22 @@ TEST_CASE("every op gives the same bits for any number of threads") {
   engine::set_threads(before);
 }
 
+TEST_CASE("element-wise kernels are right over several chunks") {
+  const Tensor a = away_from_zero({70000}, 1), b = away_from_zero({70000}, 2);
+  Tensor sum(a.shape()), positive(a.shape()), masked(a.shape()), scaled(a.shape());
+  engine::kernel::add(a, b, sum);
+  engine::kernel::relu(a, positive);
+  engine::kernel::relu_backward(b, positive, masked);
+  engine::kernel::scale(a, 3, scaled);
+  bool right = true;
+  for (int64_t i = 0; i < 70000; ++i) {
+    const float x = a.data()[i], y = b.data()[i];
+    right = right && sum.data()[i] == x + y && positive.data()[i] == (x > 0 ? x : 0) &&
+            masked.data()[i] == (x > 0 ? y : 0) && scaled.data()[i] == 3 * x;
+  }
+  CHECK(right);
+}
+
 TEST_CASE("batch norm moves the running statistics as PyTorch does, with the unbiased variance") {
   const Tensor x = uniform({300, 2, 2, 3}, 1, 0, 5);
   const Variable one(Tensor::full({3}, 1)), zero(Tensor::zeros({3}));
@@ -268,6 +284,9 @@ TEST_CASE("shapes that do not fit are named") {
   CHECK_THROWS_WITH(engine::conv2d(x, w), "conv2d: input (8, 32, 32, 3) and weight (16, 3, 3, 4) differ in channels");
   CHECK_THROWS_AS(engine::conv2d(x, Variable(Tensor::zeros({16, 40, 3, 3}))), engine::Error);
   CHECK_THROWS_AS(engine::conv2d(x, Variable(Tensor::zeros({16, 3, 3, 3})), {.stride = 0}), engine::Error);
+  CHECK_THROWS_AS(engine::conv2d(Variable(Tensor::zeros({0, 32, 32, 3})), Variable(Tensor::zeros({16, 3, 3, 3}))),
+                  engine::Error);
+  CHECK_THROWS_AS(engine::log_softmax(Variable(Tensor::zeros({2, 0}))), engine::Error);
   CHECK_THROWS_AS(engine::add(x, w), engine::Error);
   CHECK_THROWS_AS(engine::reshape(x, {5}), engine::Error);
   CHECK_THROWS_AS(engine::max_pool2d(x, {.kernel = 33}), engine::Error);

@@ -73,8 +73,12 @@ TEST_CASE("gradient() goes to one leaf alone and changes no grad()") {
   CHECK_FALSE(w.grad().defined());
   engine::backward(loss());
   CHECK(same_bits(dx, x.grad()));
-  const Variable other = Variable::leaf(uniform({1}, 5));
-  CHECK_THROWS_AS(engine::gradient(loss(), other), engine::Error);
+  const Variable other = Variable::leaf(uniform({1}, 5)), constant(uniform({1}, 6));
+  CHECK_THROWS_WITH(engine::gradient(loss(), other), "gradient: the loss does not depend on that variable");
+  CHECK_THROWS_WITH(engine::gradient(loss(), constant), "gradient: only with respect to a leaf");
+  const Variable inner = engine::scale(x, 2);
+  CHECK_THROWS_WITH(engine::gradient(loss(), inner), "gradient: only with respect to a leaf");
+  CHECK_THROWS_AS(engine::backward(other), engine::Error);
 }
 
 TEST_CASE("only a scalar can be a loss, and dy must have the shape of y") {

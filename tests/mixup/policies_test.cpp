@@ -85,6 +85,9 @@ TEST_CASE("where the mask is 1 or 0 a pixel is copied bit for bit") {
     }
   }
   CHECK_THROWS_AS(mixup::apply({{1, 2, 0}, Tensor::full({3, 5, 4, 1}, 1)}, batch.images), engine::Error);
+  CHECK_THROWS_AS(mixup::apply({{1, 2}, plan.mask}, batch.images), engine::Error);
+  CHECK_THROWS_AS(mixup::apply({{1, 2, 3}, plan.mask}, batch.images), engine::Error);
+  CHECK_THROWS_AS(mixup::targets(plan, {0, 1}), engine::Error);
 }
 
 TEST_CASE("an image that is nowhere kept shows its partner's class alone") {

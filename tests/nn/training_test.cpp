@@ -2,7 +2,9 @@
 
 #include <numbers>
 
+#include "engine/memory.h"
 #include "engine/ops.h"
+#include "engine/parallel.h"
 #include "nn/networks.h"
 #include "nn/optimizer.h"
 #include "nn/schedule.h"
@@ -57,6 +59,23 @@ TEST_CASE("SGD follows PyTorch's definition, with weight decay on weights alone 
       }
     }
   }
+}
+
+TEST_CASE("the pool stops growing after the first training steps") {
+  // With one thread: with more, how many buffers are in use at once depends on timing.
+  engine::set_threads(1);
+  const auto network = nn::make_network("resnet20", {.size = 16});
+  nn::Sgd sgd(*network, {.momentum = 0.9f});
+  const Variable x(uniform({4, 16, 16, 3}, 1));
+  const Tensor target = Tensor::full({4, 10}, 0.1f);
+  int64_t held = 0;
+  for (int step = 0; step < 5; ++step) {
+    engine::backward(engine::softmax_cross_entropy(network->forward(x, nn::Mode::train), target));
+    sgd.step(0.1f);
+    if (step > 1) CHECK(engine::memory::usage().held == held);
+    held = engine::memory::usage().held;
+  }
+  engine::set_threads(2);
 }
 
 TEST_CASE("SGD leaves a parameter without gradient alone") {

@@ -36,10 +36,44 @@ inline OpCase pool_case(const std::string& name, Shape x, engine::Pool2dSpec spe
       [=](const auto& in) { return max ? reference::max_pool2d(in[0], spec) : reference::avg_pool2d(in[0], spec); }};
 }
 
+inline OpCase batch_norm_case(const std::string& name, Shape x, bool train) {
+  const Shape c{x.last()};
+  const Tensor mean = uniform(c, 20), var = uniform(c, 21, 0.5, 2);
+  return {"batch_norm " + name,
+          {uniform(x, 1), uniform(c, 2), uniform(c, 3)},
+          [=](const auto& in) { return engine::batch_norm(in[0], in[1], in[2], mean.clone(), var.clone(), train); },
+          [=](const auto& in) {
+            return train ? reference::batch_norm_train(in[0], in[1], in[2])
+                         : reference::normalize(in[0], in[1], in[2], Array(mean), Array(var));
+          }};
+}
+
+inline OpCase linear_case(const std::string& name, Shape x, Shape weight) {
+  return {"linear " + name,
+          {uniform(x, 1), uniform(weight, 2), uniform({weight[0]}, 3)},
+          [](const auto& in) { return engine::linear(in[0], in[1], in[2]); },
+          [](const auto& in) { return reference::linear(in[0], in[1], in[2]); }};
+}
+
+inline OpCase log_softmax_case(const std::string& name, Shape x) {
+  return {"log_softmax " + name,
+          {uniform(x, 1, -3, 3)},
+          [](const auto& in) { return engine::log_softmax(in[0]); },
+          [](const auto& in) { return reference::log_softmax(in[0]); }};
+}
+
+inline OpCase cross_entropy_case(const std::string& name, Shape x) {
+  const Tensor target = uniform(x, 22, 0, 1);
+  return {"softmax_cross_entropy " + name,
+          {uniform(x, 1, -3, 3)},
+          [=](const auto& in) { return engine::softmax_cross_entropy(in[0], target); },
+          [=](const auto& in) { return reference::softmax_cross_entropy(in[0], Array(target)); }};
+}
+
+/// The list. Those of several chunks exceed what one thread takes at a time, see the grains in engine/cpu.
 inline std::vector<OpCase> op_cases() {
   using Variables = std::vector<Variable>;
   using Arrays = std::vector<Array>;
-  const Tensor mean = uniform({5}, 20), var = uniform({5}, 21, 0.5, 2), target = uniform({3, 6}, 22, 0, 1);
   return {
       {"add",
        {uniform({2, 3, 4, 5}, 1), uniform({2, 3, 4, 5}, 2)},
@@ -76,21 +110,13 @@ inline std::vector<OpCase> op_cases() {
       conv_case("whole image", {3, 4, 4, 3}, {5, 4, 4, 3}, {}),
       conv_case("padding wider than image", {1, 2, 2, 2}, {2, 3, 3, 2}, {.pad = 2}),
 
-      {"batch_norm train",
-       {uniform({4, 3, 3, 5}, 1), uniform({5}, 2), uniform({5}, 3)},
-       [](const Variables& in) {
-         return engine::batch_norm(in[0], in[1], in[2], Tensor::zeros({5}), Tensor::full({5}, 1), true);
-       },
-       [](const Arrays& in) { return reference::batch_norm_train(in[0], in[1], in[2]); }},
-      {"batch_norm eval",
-       {uniform({4, 3, 3, 5}, 1), uniform({5}, 2), uniform({5}, 3)},
-       [=](const Variables& in) { return engine::batch_norm(in[0], in[1], in[2], mean.clone(), var.clone(), false); },
-       [=](const Arrays& in) { return reference::normalize(in[0], in[1], in[2], Array(mean), Array(var)); }},
+      batch_norm_case("train", {4, 3, 3, 5}, true),
+      batch_norm_case("train, several chunks", {5, 12, 12, 2}, true),
+      batch_norm_case("eval", {4, 3, 3, 5}, false),
+      batch_norm_case("eval, several chunks", {5, 12, 12, 2}, false),
 
-      {"linear",
-       {uniform({5, 7}, 1), uniform({4, 7}, 2), uniform({4}, 3)},
-       [](const Variables& in) { return engine::linear(in[0], in[1], in[2]); },
-       [](const Arrays& in) { return reference::linear(in[0], in[1], in[2]); }},
+      linear_case("small", {5, 7}, {4, 7}),
+      linear_case("several chunks", {130, 5}, {70, 5}),
 
       pool_case("2x2", {2, 6, 4, 3}, {.kernel = 2, .stride = 2}, true),
       pool_case("3x3 stride 2 padded", {2, 7, 6, 3}, {.kernel = 3, .stride = 2, .pad = 1}, true),
@@ -102,14 +128,10 @@ inline std::vector<OpCase> op_cases() {
        [](const Variables& in) { return engine::global_avg_pool(in[0]); },
        [](const Arrays& in) { return reference::global_avg_pool(in[0]); }},
 
-      {"log_softmax",
-       {uniform({4, 6}, 1, -3, 3)},
-       [](const Variables& in) { return engine::log_softmax(in[0]); },
-       [](const Arrays& in) { return reference::log_softmax(in[0]); }},
-      {"softmax_cross_entropy",
-       {uniform({3, 6}, 1, -3, 3)},
-       [=](const Variables& in) { return engine::softmax_cross_entropy(in[0], target); },
-       [=](const Arrays& in) { return reference::softmax_cross_entropy(in[0], Array(target)); }},
+      log_softmax_case("few rows", {4, 6}),
+      log_softmax_case("several chunks", {40, 6}),
+      cross_entropy_case("few rows", {3, 6}),
+      cross_entropy_case("several chunks", {40, 6}),
   };
 }
 

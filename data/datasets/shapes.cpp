@@ -56,9 +56,9 @@ constexpr std::array<Kind, 10> kinds{{
 
 using Colour = std::array<double, 3>;
 
-Colour random_colour(Rng& rng) { return {rng.uniform(0, 255), rng.uniform(0, 255), rng.uniform(0, 255)}; }
-
-double distance(const Colour& a, const Colour& b) { return std::hypot(a[0] - b[0], a[1] - b[1], a[2] - b[2]); }
+Colour random_colour(Rng& rng, double low, double high) {
+  return {rng.uniform(low, high), rng.uniform(low, high), rng.uniform(low, high)};
+}
 
 /// A texture with values from 0 to 1: stripes of random direction and width, and clouds between random grid points.
 class Texture {
@@ -90,10 +90,9 @@ class Texture {
 
 void draw(const Kind& kind, Rng rng, uint8_t* out) {
   const Texture background(rng), surface(rng);
-  const Colour dark = random_colour(rng);
-  Colour light = dark, front = random_colour(rng);
-  for (double& value : light) value = std::clamp(value + rng.uniform(-80, 80), 0.0, 255.0);
-  while (std::min(distance(front, dark), distance(front, light)) < 120) front = random_colour(rng);
+  // The object is brighter than what is behind it, or finding it would be most of the task.
+  const Colour dark = random_colour(rng, 0, 150), light = random_colour(rng, 0, 150),
+               front = random_colour(rng, 130, 255);
 
   const double radius = rng.uniform(8, 14), angle = rng.uniform(0, 2 * std::numbers::pi);
   const double cx = rng.uniform(radius, size - radius), cy = rng.uniform(radius, size - radius);

@@ -50,6 +50,9 @@ class CommandLine {
   static std::string exact(const T& value) {
     if constexpr (std::is_arithmetic_v<T>) {
       char digits[32];
+      if constexpr (std::is_floating_point_v<T>) {
+        return {digits, std::to_chars(digits, digits + sizeof digits, value, std::chars_format::general).ptr};
+      }
       return {digits, std::to_chars(digits, digits + sizeof digits, value).ptr};
     } else {
       return value;

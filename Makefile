@@ -18,7 +18,7 @@ train: setup
 	@cmake --build --preset release --target train_cifar
 	build/apps/train_cifar $(ARGS)
 
-# Every test, and all but the longest again under the address and undefined-behaviour sanitizers.
+# Every test, and all but the training runs again under the address and undefined-behaviour sanitizers.
 test: build
 	ctest --preset release
 	@cmake --preset sanitize >/dev/null

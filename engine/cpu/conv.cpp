@@ -50,16 +50,15 @@ class Windows {
     });
   }
 
-  /// The outputs of group g at output rows [begin, end).
-  template <class TensorType>
-  auto outputs(TensorType& y, int64_t begin, int64_t end, int64_t g) const {
-    return Matrix{y.data() + begin * y_[2] * y_[3] + g * channels(), (end - begin) * y_[2], channels(), y_[3]};
+  /// The outputs of group g at output rows [begin, end), inside those of all.
+  template <class Float>
+  Matrix<Float> outputs(Float* y, int64_t begin, int64_t end, int64_t g) const {
+    return {y + begin * y_[2] * y_[3] + g * channels(), (end - begin) * y_[2], channels(), y_[3]};
   }
 
   /// The weights of group g, a row for every output channel.
-  template <class TensorType>
-  auto weights(TensorType& weight, int64_t g) const {
-    return Matrix{weight.data() + g * channels() * width(), channels(), width(), width()};
+  Matrix<const float> weights(const Tensor& weight, int64_t g) const {
+    return {weight.data() + g * channels() * width(), channels(), width(), width()};
   }
 
   bool plain() const { return k_[1] == 1 && k_[2] == 1 && spec_.stride == 1 && spec_.pad == 0; }
@@ -119,7 +118,7 @@ void conv2d(const Tensor& x, const Tensor& weight, const Conv2dSpec& spec, Tenso
     Tensor buffer = windows.buffer();
     for (int64_t g = 0; g < spec.groups; ++g) {
       multiply_transposed(windows.gather(x, begin, end, g, buffer), windows.weights(weight, g),
-                          windows.outputs(y, begin, end, g));
+                          windows.outputs(y.data(), begin, end, g));
     }
   });
 }
@@ -136,7 +135,7 @@ void conv2d_backward_data(const Tensor& dy, const Tensor& weight, const Conv2dSp
     for (int64_t begin = first * windows.rows_of_image(); begin < stop; begin += windows.band()) {
       const int64_t end = std::min(stop, begin + windows.band());
       for (int64_t g = 0; g < spec.groups; ++g) {
-        const auto slopes = windows.outputs(dy, begin, end, g);
+        const auto slopes = windows.outputs(dy.data(), begin, end, g);
         if (windows.plain()) {
           float* pixels = dx.data() + begin * dx.shape()[2] * ic + g * windows.width();
           multiply(slopes, windows.weights(weight, g), {pixels, slopes.rows, windows.width(), ic});
@@ -164,7 +163,7 @@ void conv2d_backward_weight(const Tensor& dy, const Tensor& x, const Conv2dSpec&
       for (int64_t g = 0; g < spec.groups; ++g) {
         const Matrix<float> into{sum + g * windows.channels() * windows.width(), windows.channels(), windows.width(),
                                  windows.width()};
-        transposed_multiply(windows.outputs(dy, begin, end, g), windows.gather(x, begin, end, g, buffer), into,
+        transposed_multiply(windows.outputs(dy.data(), begin, end, g), windows.gather(x, begin, end, g, buffer), into,
                             begin > first);
       }
     }

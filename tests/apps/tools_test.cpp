@@ -42,26 +42,29 @@ TEST_CASE("loss takes negative logits first, large ones, and one class alone") {
 
 TEST_CASE("loss, mixes and bench refuse bad input with one line") {
   const Scratch scratch("tools");
-  for (const auto& [program, arguments, code] :
-       std::initializer_list<std::tuple<const char*, const char*, int>>{{"loss", "--a 4", 2},
-                                                                        {"loss", "--b -1", 2},
-                                                                        {"loss", "--lambda 2", 2},
-                                                                        {"loss", "--logits 1,x", 2},
-                                                                        {"loss", "--logits 1,,2", 2},
-                                                                        {"loss", "--logits nan,1", 2},
-                                                                        {"loss", "--logits inf,1", 2},
-                                                                        {"loss", "--loss nothing", 2},
-                                                                        {"mixes", "--mix nothing", 2},
-                                                                        {"mixes", "--dataset cifar10", 1},
-                                                                        {"mixes", "--output /proc/none/a.png", 1},
-                                                                        {"mixes", "--batch-size 0", 2},
-                                                                        {"bench", "--kernel nothing", 2},
-                                                                        {"bench", "--model nothing", 2},
-                                                                        {"bench", "--steps 0", 2}}) {
-    CAPTURE(program);
-    CAPTURE(arguments);
-    const Outcome run = run_program(program, arguments, scratch);
-    CHECK(run.exit_code == code);
+  struct Call {
+    const char *program, *arguments;
+    int exit_code;
+  };
+  for (const Call& call : std::initializer_list<Call>{{"loss", "--a 4", 2},
+                                                      {"loss", "--b -1", 2},
+                                                      {"loss", "--lambda 2", 2},
+                                                      {"loss", "--logits 1,x", 2},
+                                                      {"loss", "--logits 1,,2", 2},
+                                                      {"loss", "--logits nan,1", 2},
+                                                      {"loss", "--logits inf,1", 2},
+                                                      {"loss", "--loss nothing", 2},
+                                                      {"mixes", "--mix nothing", 2},
+                                                      {"mixes", "--dataset cifar10", 1},
+                                                      {"mixes", "--output /proc/none/a.png", 1},
+                                                      {"mixes", "--batch-size 0", 2},
+                                                      {"bench", "--kernel nothing", 2},
+                                                      {"bench", "--model nothing", 2},
+                                                      {"bench", "--steps 0", 2}}) {
+    CAPTURE(call.program);
+    CAPTURE(call.arguments);
+    const Outcome run = run_program(call.program, call.arguments, scratch);
+    CHECK(run.exit_code == call.exit_code);
     CHECK(std::count(run.err.begin(), run.err.end(), '\n') == 1);
     CHECK(run.out.empty());
   }

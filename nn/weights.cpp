@@ -79,7 +79,7 @@ void load_weights(Module& network, const std::filesystem::path& path) {
   const json header = json::parse(file.substr(sizeof length, length), nullptr, false);
   ENSURE(header.is_object(), name, ": the header is not a JSON object");
 
-  const auto begin_of = [&](const Entry& entry) {  // of its values, after checking that they fit
+  const auto values_of = [&](const Entry& entry) {  // where they start, after checking that they fit
     ENSURE(header.contains(entry.name), name, ": has no tensor '", entry.name, "'");
     const json &row = header[entry.name], shape = extents(torch_shape(entry.variable.shape()));
     ENSURE(row.is_object() && row.value("dtype", json()) == "F32" && row.value("shape", json()) == shape, name,
@@ -91,13 +91,14 @@ void load_weights(Module& network, const std::filesystem::path& path) {
     const uint64_t bytes = sizeof(float) * static_cast<uint64_t>(entry.variable.shape().elements());
     ENSURE(begin <= end && end <= values.size() && end - begin == bytes, name, ": tensor '", entry.name,
            "' has a byte range that does not fit");
-    return begin;
+    return values.data() + begin;
   };
   const State state = state_of(network);
-  for (const Entry& entry : state) begin_of(entry);  // all of them, before the first value changes
-  for (const Entry& entry : state) {
-    Tensor tensor = entry.variable.value();
-    const char* from = values.data() + begin_of(entry);
+  std::vector<const char*> starts;
+  for (const Entry& entry : state) starts.push_back(values_of(entry));  // all of them, before the first value changes
+  for (size_t i = 0; i < state.size(); ++i) {
+    Tensor tensor = state[i].variable.value();
+    const char* from = starts[i];
     for_elements(tensor.shape(), [&](int64_t ours, int64_t theirs) {
       std::memcpy(tensor.data() + ours, from + sizeof(float) * static_cast<uint64_t>(theirs), sizeof(float));
     });

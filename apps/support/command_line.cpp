@@ -10,7 +10,6 @@ namespace apps {
 
 CommandLine::CommandLine(const std::string& program, const std::string& description) : app_(description, program) {
   app_.get_formatter()->column_width(44);
-  app_.get_formatter()->label("REQUIRED", "(required)");
   app_.set_help_flag("-h,--help", "Print this help and exit")->group("Help");
   app_.allow_extras();  // reported by parse(), with the nearest flag
 }

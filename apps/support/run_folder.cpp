@@ -53,8 +53,7 @@ RunFolder::RunFolder(const fs::path& output, const std::string& experiment, cons
   ENSURE(made, path_.string(), ": exists already and is left as it is; choose another --experiment");
 
   summary_.open(path_ / "summary.csv");
-  summary_ << "epoch,train_loss,eval_loss,eval_top1,eval_top5,lr" << std::endl;
-  ENSURE(summary_, (path_ / "summary.csv").string(), ": cannot be written: ", std::strerror(errno));
+  append_line("epoch,train_loss,eval_loss,eval_top1,eval_top5,lr");
 }
 
 void RunFolder::write_arguments(const Arguments& arguments) const {
@@ -71,6 +70,10 @@ void RunFolder::append(const EpochSummary& row) {
   char line[256];
   std::snprintf(line, sizeof line, "%ld,%.6f,%.6f,%.4f,%.4f,%.8g", row.epoch, row.train_loss, row.eval_loss,
                 row.eval_top1, row.eval_top5, row.lr);
+  append_line(line);
+}
+
+void RunFolder::append_line(const char* line) {
   summary_ << line << std::endl;
   ENSURE(summary_, (path_ / "summary.csv").string(), ": cannot be written: ", std::strerror(errno));
 }

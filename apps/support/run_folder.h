@@ -34,6 +34,8 @@ class RunFolder {
   void append(const EpochSummary& row);  // written when it returns
 
  private:
+  void append_line(const char* line);
+
   std::filesystem::path path_;
   std::ofstream summary_;
 };

@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
-#include <optional>
-#include <thread>
 
 #include "apps/support/progress.h"
 #include "data/loader.h"
@@ -70,7 +68,6 @@ int64_t steps_of(double epochs, int64_t batches) { return std::llround(epochs * 
 void add_trainer_flags(CommandLine& line, TrainerOptions& o) {
   line.group("Model");
   line.add("--model,--arch", o.model, "Network")->check(one_of("model", engine::names_of(nn::networks())));
-
   line.add("--init-checkpoint", o.init_checkpoint, "Weights to start from, a last.safetensors");
 
   line.group("Mixing and loss");
@@ -115,7 +112,7 @@ void resolve(TrainerOptions& o) {
   }
   engine::require_device(o.device == "cuda" ? engine::Device::cuda : engine::Device::cpu);
   resolve(o.mixing);
-  if (o.threads == 0) o.threads = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+  if (o.threads == 0) o.threads = engine::threads();
   engine::set_threads(o.threads);
 }
 

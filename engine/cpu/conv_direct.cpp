@@ -1,0 +1,226 @@
+#include <algorithm>
+#include <vector>
+
+#include "engine/cpu/conv.h"
+#include "engine/cpu/packed_weights.h"
+#include "engine/parallel.h"
+
+// A convolution without rearranging its input: a row of the left-hand side is one pixel's channels where they lie in
+// memory, found through a table of pointers, one for every pair of a tap and a result pixel (Dukhan, 2019, "The
+// indirect convolution algorithm"). Pixels outside the image are a row of zeros.
+//
+//                 taps, ic            oc, in panels                          R pixels x V vectors stay in registers
+//             +--------------+     +------+------+                           while all taps and input channels are
+//   R pixels  | -> -> -> ... |  x  |      |      |  taps, ic                 summed; the table serves all panels
+//             +--------------+     +------+------+
+namespace engine::cpu::direct {
+namespace {
+
+/// Result pixels of a chunk; a multiple of every tile_rows().
+constexpr int64_t chunk_pixels = 192;
+
+/// The products of one chunk: y[p] = sum over taps of x[p, tap] weights[tap], for pixels given by pointers.
+class Chunk {
+ public:
+  Chunk(const PackedWeights& weights, int64_t groups) : weights_(weights), groups_(groups) {}
+
+  std::vector<int64_t> taps;         // which taps of the weights
+  std::vector<const float*> source;  // (taps, pixels): the channels of a pixel, or zeros
+  std::vector<float*> result;        // (pixels)
+
+  void multiply() {
+    const auto pixels = static_cast<int64_t>(result.size());
+    for (int64_t group = 0; group < groups_; ++group) {
+      for (int64_t index = 0; index < weights_.panels(); ++index) {
+        const Panel panel = weights_.panel(index);
+        with_vectors(panel.vectors, [&]<int V>() {
+          for (int64_t p = 0; p < pixels; p += tile_rows(V)) tile<V>(group, index, panel, p, pixels);
+        });
+      }
+    }
+  }
+
+ private:
+  template <int V>
+  void tile(int64_t group, int64_t index, const Panel& panel, int64_t first, int64_t pixels) {
+    constexpr int R = tile_rows(V);
+    const int64_t from = group * weights_.depth(), to = group * weights_.columns() + panel.begin;
+    const float* const* table = source.data() + first;
+    const auto b = [&](int64_t t) { return weights_.tap(group, index, taps[static_cast<size_t>(t)]); };
+    const auto count = static_cast<int64_t>(taps.size());
+    if (first + R <= pixels && panel.count == V * lanes) {
+      gather_product<V>(
+          count, weights_.depth(), [&](int64_t t, int r) { return table[t * pixels + r] + from; }, b,
+          [&](int r) { return result[static_cast<size_t>(first + r)] + to; });
+    } else {  // a tile that reaches beyond the result is computed aside
+      float aside[R * V * lanes];
+      const int64_t rows = std::min<int64_t>(R, pixels - first);
+      gather_product<V>(
+          count, weights_.depth(),
+          [&](int64_t t, int r) { return table[t * pixels + std::min<int64_t>(r, rows - 1)] + from; }, b,
+          [&](int r) { return aside + r * V * lanes; });
+      for (int64_t r = 0; r < rows; ++r) {
+        std::copy_n(aside + r * V * lanes, panel.count, result[static_cast<size_t>(first + r)] + to);
+      }
+    }
+  }
+
+  const PackedWeights& weights_;
+  int64_t groups_;
+};
+
+}  // namespace
+
+void forward(const Tensor& x, const Tensor& weight, const Conv2dSpec& spec, Tensor& y) {
+  const Shape &in = x.shape(), &k = weight.shape(), &out = y.shape();
+  const PackedWeights weights(weight, spec.groups, PackedWeights::For::forward);
+  const std::vector<float> zeros(static_cast<size_t>(in[3]));
+  parallel_for(out[0] * out[1] * out[2], chunk_pixels, [&](int64_t begin, int64_t end) {
+    Chunk chunk(weights, spec.groups);
+    const int64_t pixels = end - begin;
+    chunk.source.resize(static_cast<size_t>(k[1] * k[2] * pixels));
+    for (int64_t tap = 0; tap < k[1] * k[2]; ++tap) chunk.taps.push_back(tap);
+    for (int64_t p = begin; p < end; ++p) {
+      chunk.result.push_back(y.data() + p * out[3]);
+      const int64_t image = p / (out[1] * out[2]);
+      const int64_t y0 = p / out[2] % out[1] * spec.stride - spec.pad, x0 = p % out[2] * spec.stride - spec.pad;
+      const float** to = chunk.source.data() + (p - begin);
+      for (int64_t iy = y0; iy < y0 + k[1]; ++iy) {
+        for (int64_t ix = x0; ix < x0 + k[2]; ++ix, to += pixels) {
+          const bool inside = iy >= 0 && iy < in[1] && ix >= 0 && ix < in[2];
+          *to = inside ? x.data() + ((image * in[1] + iy) * in[2] + ix) * in[3] : zeros.data();
+        }
+      }
+    }
+    chunk.multiply();
+  });
+}
+
+void backward_data(const Tensor& dy, const Tensor& weight, const Conv2dSpec& spec, Tensor& dx) {
+  const Shape &in = dx.shape(), &k = weight.shape(), &out = dy.shape();
+  const PackedWeights weights(weight, spec.groups, PackedWeights::For::backward_data);
+  const std::vector<float> zeros(static_cast<size_t>(out[3]));
+  const int64_t s = spec.stride;
+  // Input pixel iy meets output pixel oy at the tap ky = iy + pad - s oy: pixels of equal (iy + pad) mod s, and of
+  // equal (ix + pad) mod s, have the same taps and are computed together.
+  parallel_for(in[0] * in[1], std::max<int64_t>(s, chunk_pixels * s / in[2]), [&](int64_t begin, int64_t end) {
+    for (int64_t phase = 0; phase < s * s; ++phase) {
+      Chunk chunk(weights, spec.groups);
+      std::vector<int64_t> rows, columns;
+      for (int64_t row = begin; row < end; ++row) {
+        if ((row % in[1] + spec.pad) % s == phase / s) rows.push_back(row);
+      }
+      for (int64_t ix = 0; ix < in[2]; ++ix) {
+        if ((ix + spec.pad) % s == phase % s) columns.push_back(ix);
+      }
+      for (int64_t row : rows) {
+        for (int64_t ix : columns) chunk.result.push_back(dx.data() + (row * in[2] + ix) * in[3]);
+      }
+      for (int64_t ky = phase / s; ky < k[1]; ky += s) {
+        for (int64_t kx = phase % s; kx < k[2]; kx += s) {
+          chunk.taps.push_back(ky * k[2] + kx);
+          for (int64_t row : rows) {
+            const int64_t image = row / in[1], y = row % in[1] + spec.pad - ky, oy = y / s;
+            for (int64_t ix : columns) {
+              const int64_t left = ix + spec.pad - kx, ox = left / s;
+              const bool inside = y >= 0 && oy < out[1] && left >= 0 && ox < out[2];
+              chunk.source.push_back(inside ? dy.data() + ((image * out[1] + oy) * out[2] + ox) * out[3]
+                                            : zeros.data());
+            }
+          }
+        }
+      }
+      chunk.multiply();
+    }
+  });
+}
+
+namespace {
+
+/// x (..., c) with zeros for the channels that each of the groups lacks to a multiple; x itself where none does.
+Tensor pad_channels(const Tensor& x, int64_t groups, int64_t multiple) {
+  const int64_t c = x.shape().last() / groups, wide = round_up(c, multiple);
+  if (c == wide) return x;
+  const Shape& shape = x.shape();
+  Tensor padded({shape[0], shape[1], shape[2], wide * groups});
+  parallel_for(x.elements() / c, 4096, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      float* to = padded.data() + i * wide;
+      std::fill(std::copy_n(x.data() + i * c, c, to), to + wide, 0.0f);
+    }
+  });
+  return padded;
+}
+
+constexpr int weight_rows = 4;  // of the tile: output channels
+
+}  // namespace
+
+void backward_weight(const Tensor& dy_given, const Tensor& x_given, const Conv2dSpec& spec, Tensor& dweight) {
+  const Shape& k = dweight.shape();
+  const int64_t groups = spec.groups, taps = k[1] * k[2];
+  const Tensor x = pad_channels(x_given, groups, lanes), dy = pad_channels(dy_given, groups, weight_rows);
+  const Shape &in = x.shape(), &out = dy.shape();
+  const int64_t ic = in[3] / groups, oc = out[3] / groups, real_oc = k[0] / groups;
+  const int64_t pixels = out[0] * out[1] * out[2], sum_size = groups * oc * taps * ic;
+
+  // Threads share the work as sums over parts of the pixels, added up at the end, and, where the weights are so large
+  // that adding up would cost more, as slices of the output channels.
+  constexpr int64_t tasks = 8;
+  int64_t parts = tasks;
+  while (parts > 1 && parts * sum_size > (x.elements() + dy.elements()) / 4) parts /= 2;
+  const int64_t slices = std::min(tasks / parts, oc / weight_rows);
+  Tensor sums({parts, sum_size});
+  parallel_for(parts * slices, 1, [&](int64_t task, int64_t) {
+    const int64_t part = task / slices, slice = task % slices;
+    const auto slice_at = [&](int64_t i) { return oc / weight_rows * i / slices * weight_rows; };
+    float* sum = sums.data() + part * sum_size;
+    for (int64_t g = 0; g < groups; ++g) {
+      float* rows = sum + g * oc * taps * ic;
+      std::fill(rows + slice_at(slice) * taps * ic, rows + slice_at(slice + 1) * taps * ic, 0.0f);
+    }
+    const int64_t stop = pixels * (part + 1) / parts;
+    std::vector<const float*> inputs, slopes;
+    for (int64_t begin = pixels * part / parts; begin < stop; begin += chunk_pixels) {
+      const int64_t end = std::min(stop, begin + chunk_pixels);
+      for (int64_t tap = 0; tap < taps; ++tap) {
+        inputs.clear(), slopes.clear();
+        for (int64_t p = begin; p < end; ++p) {
+          const int64_t image = p / (out[1] * out[2]);
+          const int64_t iy = p / out[2] % out[1] * spec.stride - spec.pad + tap / k[2];
+          const int64_t ix = p % out[2] * spec.stride - spec.pad + tap % k[2];
+          if (iy < 0 || iy >= in[1] || ix < 0 || ix >= in[2]) continue;
+          inputs.push_back(x.data() + ((image * in[1] + iy) * in[2] + ix) * in[3]);
+          slopes.push_back(dy.data() + p * out[3]);
+        }
+        for (int64_t g = 0; g < groups; ++g) {
+          for (int64_t index = 0; index < Panel::number(ic); ++index) {
+            const Panel panel(index, ic);
+            with_vectors(panel.vectors, [&]<int V>() {
+              for (int64_t o = slice_at(slice); o < slice_at(slice + 1); o += weight_rows) {
+                outer_products<weight_rows, V>(
+                    static_cast<int64_t>(inputs.size()),
+                    [&](int64_t i) { return slopes[static_cast<size_t>(i)] + g * oc + o; },
+                    [&](int64_t i) { return inputs[static_cast<size_t>(i)] + g * ic + panel.begin; },
+                    sum + ((g * oc + o) * taps + tap) * ic + panel.begin, taps * ic);
+              }
+            });
+          }
+        }
+      }
+    }
+  });
+  parallel_for(k[0] * taps, 64, [&](int64_t begin, int64_t end) {
+    for (int64_t row = begin; row < end; ++row) {
+      const int64_t o = row / taps, tap = row % taps;
+      const float* from = sums.data() + ((o / real_oc * oc + o % real_oc) * taps + tap) * ic;
+      float* to = dweight.data() + row * k[3];
+      std::copy_n(from, k[3], to);
+      for (int64_t part = 1; part < parts; ++part) {
+        for (int64_t i = 0; i < k[3]; ++i) to[i] += from[part * sum_size + i];
+      }
+    }
+  });
+}
+
+}  // namespace engine::cpu::direct

@@ -1,0 +1,113 @@
+#pragma once
+
+#include <algorithm>
+
+#include "engine/cpu/vector.h"
+
+// The inner loops of every convolution: a tile of the result, small enough to live in registers while its sum runs.
+//
+//   gather_product      c (R, V lanes)  =  a (R, depth)  b (depth, V lanes)     rows of a found by pointers
+//   outer_products      c (R, V lanes) +=  a^T (R, depth)  b (depth, V lanes)   columns and rows found by pointers
+//
+// One step of depth loads V vectors of b and R scalars of a and does R V multiply-adds. With 32 registers R V = 24
+// sums, V vectors of b and one broadcast fit, and 24 multiply-adds need 10 to 14 loads: the multiply-adds set the pace.
+namespace engine::cpu {
+
+#if defined(__AVX512F__)
+constexpr int max_vectors = 4;
+constexpr int tile_rows(int vectors) { return vectors == 4 ? 6 : vectors == 3 ? 8 : 12; }
+#else
+constexpr int max_vectors = 2;
+constexpr int tile_rows(int vectors) { return vectors == 2 ? 6 : 12; }
+#endif
+
+/// Result columns that one panel of b covers.
+constexpr int64_t panel_width = max_vectors * lanes;
+
+/// The columns [begin, begin + count) of a result, as `vectors` vectors of which the last may be partly beyond them.
+struct Panel {
+  int64_t begin, count;
+  int vectors;
+
+  Panel(int64_t index, int64_t columns)
+      : begin(index * panel_width),
+        count(std::min(panel_width, columns - begin)),
+        vectors(static_cast<int>((count + lanes - 1) / lanes)) {}
+
+  int64_t width() const { return vectors * lanes; }
+  static int64_t number(int64_t columns) { return (columns + panel_width - 1) / panel_width; }
+};
+
+/// Calls run.template operator()<V>() with V = vectors, so that V is known where the code is compiled.
+template <class Run>
+void with_vectors(int vectors, Run run) {
+  if (vectors == 1) return run.template operator()<1>();
+  if (vectors == 2) return run.template operator()<2>();
+  if constexpr (max_vectors == 4) {
+    if (vectors == 3) return run.template operator()<3>();
+    run.template operator()<4>();
+  }
+}
+
+/// c(r)[0, V lanes) = sum over taps t and k < depth of a(t, r)[k] b(t)[k V lanes + ...], for every r < tile_rows(V).
+template <int V, class A, class B, class C>
+inline void gather_product(int64_t taps, int64_t depth, A a, B b, C c) {
+  constexpr int R = tile_rows(V);
+  Vector sum[R][V];
+#pragma GCC unroll 16
+  for (int r = 0; r < R; ++r) {
+#pragma GCC unroll 4
+    for (int v = 0; v < V; ++v) sum[r][v] = Vector{};
+  }
+  for (int64_t t = 0; t < taps; ++t) {
+    const float* row[R];
+#pragma GCC unroll 16
+    for (int r = 0; r < R; ++r) row[r] = a(t, r);
+    const float* panel = b(t);
+    for (int64_t k = 0; k < depth; ++k, panel += V * lanes) {
+      Vector right[V];
+#pragma GCC unroll 4
+      for (int v = 0; v < V; ++v) right[v] = load(panel + v * lanes);
+#pragma GCC unroll 16
+      for (int r = 0; r < R; ++r) {
+#pragma GCC unroll 4
+        for (int v = 0; v < V; ++v) sum[r][v] += row[r][k] * right[v];
+      }
+    }
+  }
+#pragma GCC unroll 16
+  for (int r = 0; r < R; ++r) {
+    float* to = c(r);
+#pragma GCC unroll 4
+    for (int v = 0; v < V; ++v) store(to + v * lanes, sum[r][v]);
+  }
+}
+
+/// c[r stride + ...] += sum over k < depth of a(k)[r] b(k)[0, V lanes), for every r < R.
+template <int R, int V, class A, class B>
+inline void outer_products(int64_t depth, A a, B b, float* c, int64_t stride) {
+  Vector sum[R][V];
+#pragma GCC unroll 16
+  for (int r = 0; r < R; ++r) {
+#pragma GCC unroll 4
+    for (int v = 0; v < V; ++v) sum[r][v] = load(c + r * stride + v * lanes);
+  }
+  for (int64_t k = 0; k < depth; ++k) {
+    const float *left = a(k), *row = b(k);
+    Vector right[V];
+#pragma GCC unroll 4
+    for (int v = 0; v < V; ++v) right[v] = load(row + v * lanes);
+#pragma GCC unroll 16
+    for (int r = 0; r < R; ++r) {
+#pragma GCC unroll 4
+      for (int v = 0; v < V; ++v) sum[r][v] += left[r] * right[v];
+    }
+  }
+#pragma GCC unroll 16
+  for (int r = 0; r < R; ++r) {
+#pragma GCC unroll 4
+    for (int v = 0; v < V; ++v) store(c + r * stride + v * lanes, sum[r][v]);
+  }
+}
+
+}  // namespace engine::cpu

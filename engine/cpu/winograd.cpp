@@ -1,0 +1,376 @@
+#include <algorithm>
+#include <array>
+
+#include "engine/cpu/conv.h"
+#include "engine/cpu/packed_weights.h"
+#include "engine/parallel.h"
+
+// Winograd's minimal filtering F(4x4, 3x3) (Winograd, 1980; Lavin, Gray, 2016). A 4x4 tile of a 3x3 convolution's
+// output needs 36 multiplications instead of 144 once a 6x6 tile d of the input and the 3x3 filter g are transformed:
+//
+//   y = A^T [ (G g G^T) * (B^T d B) ] A                     * element by element, at each of 36 positions
+//
+// and, summed over input channels, each position is a matrix product (tiles, ic) x (ic, oc). The gradient for the
+// weights is the adjoint: dg = G^T [ (B^T d B) * (A dy A^T) ] G, a product (oc, tiles) x (tiles, ic) at each position.
+// The gradient for the input is the same convolution with the filters turned by 180 degrees.
+//
+// What decides the speed is that no transformed tile travels to memory. Transformed they take 2.25 times the room, so
+// that a block of tiles is transformed, multiplied and transformed back while it is in the second-level cache:
+//
+//        x                V (36, tiles, ic)           M (36, tiles, panel)        y
+//    +--+--+--+            +------+                    +------+                +--+--+--+
+//    |##|  |  | -- B^T d B |      | -- x U (36, ic,    |      | -- A^T m A --  |##|  |  |
+//    +--+--+--+            +------+       panel)       +------+                +--+--+--+
+//     block of tiles
+//
+// Where the filters U are larger than all tiles together (few pixels, many channels) the loops change places: V is made
+// for all tiles, and each thread makes the filters of one panel of output channels and uses them at once.
+namespace engine::cpu::winograd {
+namespace {
+
+template <int Rows, int Cols>
+using Matrix = std::array<std::array<float, Cols>, Rows>;
+
+template <int Rows, int Cols>
+constexpr Matrix<Cols, Rows> transpose(const Matrix<Rows, Cols>& m) {
+  Matrix<Cols, Rows> t{};
+  for (int i = 0; i < Rows; ++i) {
+    for (int j = 0; j < Cols; ++j) t[j][i] = m[i][j];
+  }
+  return t;
+}
+
+// A transform evaluates the polynomial with the given coefficients at five points and "at infinity". The points decide
+// the rounding errors: 2/3 and 3/2 give a fifth of those of the textbook's 1 and 2. Signs come in pairs, so that rows
+// 1, 2 and rows 3, 4 differ in the sign of their odd columns alone.
+constexpr float a = 2.f / 3, b = 3.f / 2;  // the points are 0, a, -a, b, -b
+constexpr float a2 = a * a, b2 = b * b;
+constexpr float fa = 1 / (2 * a2 * (a2 - b2)), fb = 1 / (2 * b2 * (b2 - a2));
+
+constexpr Matrix<6, 6> input_matrix{{// B^T
+                                     {a2 * b2, 0, -a2 - b2, 0, 1, 0},
+                                     {0, -a* b2, -b2, a, 1, 0},
+                                     {0, a* b2, -b2, -a, 1, 0},
+                                     {0, -b* a2, -a2, b, 1, 0},
+                                     {0, b* a2, -a2, -b, 1, 0},
+                                     {0, a2* b2, 0, -a2 - b2, 0, 1}}};
+constexpr Matrix<6, 3> filter_matrix{{// G
+                                      {1 / (a2 * b2), 0, 0},
+                                      {fa, fa* a, fa* a2},
+                                      {fa, -fa* a, fa* a2},
+                                      {fb, fb* b, fb* b2},
+                                      {fb, -fb* b, fb* b2},
+                                      {0, 0, 1}}};
+constexpr Matrix<6, 4> slope_matrix{{// A
+                                     {1, 0, 0, 0},
+                                     {1, a, a2, a* a2},
+                                     {1, -a, a2, -a* a2},
+                                     {1, b, b2, b* b2},
+                                     {1, -b, b2, -b* b2},
+                                     {0, 0, 0, 1}}};
+constexpr Matrix<4, 6> output_matrix = transpose<6, 4>(slope_matrix);   // A^T
+constexpr Matrix<3, 6> weight_matrix = transpose<6, 3>(filter_matrix);  // G^T
+
+constexpr int tile_size = 4, window = 6, positions = 36;
+
+/// sum + factor value, where factors 0 and 1 cost nothing.
+inline Vector plus(Vector sum, float factor, Vector value) {
+  return factor == 0 ? sum : factor == 1 ? sum + value : sum + factor * value;
+}
+
+/// to(i, sum over j of M[i][j] in(j)): the compiler writes it out and leaves out the zeros. Of a pair of rows, or of
+/// columns, that differ in signs, even and odd parts are computed once.
+template <int Rows, int Cols, const Matrix<Rows, Cols>& M, class In, class To>
+inline void multiply(In in, To to) {
+  if constexpr (Rows == window) {
+    Vector even[Rows]{}, odd[Rows]{};
+#pragma GCC unroll 6
+    for (int i : {0, 1, 3, 5}) {
+#pragma GCC unroll 6
+      for (int j = 0; j < Cols; ++j) (j % 2 == 0 ? even : odd)[i] = plus((j % 2 == 0 ? even : odd)[i], M[i][j], in(j));
+    }
+    to(0, even[0]);
+    to(1, even[1] + odd[1]);
+    to(2, even[1] - odd[1]);
+    to(3, even[3] + odd[3]);
+    to(4, even[3] - odd[3]);
+    to(5, Cols % 2 == 0 ? odd[5] : even[5]);
+  } else {
+    const Vector sum_a = in(1) + in(2), difference_a = in(1) - in(2), sum_b = in(3) + in(4),
+                 difference_b = in(3) - in(4);
+#pragma GCC unroll 6
+    for (int i = 0; i < Rows; ++i) {
+      Vector sum{};
+      sum = plus(sum, M[i][0], in(0));
+      sum = plus(sum, M[i][1], i % 2 == 0 ? sum_a : difference_a);
+      sum = plus(sum, M[i][3], i % 2 == 0 ? sum_b : difference_b);
+      to(i, plus(sum, M[i][5], in(5)));
+    }
+  }
+}
+
+/// to(i, j, (M t M^T)[i][j]) for the tile t[j][k] = from(j, k).
+template <int Rows, int Cols, const Matrix<Rows, Cols>& M, class From, class To>
+inline void transform(From from, To to) {
+  Vector half[Rows][Cols];
+#pragma GCC unroll 6
+  for (int k = 0; k < Cols; ++k) {
+    Vector in[Cols];
+#pragma GCC unroll 6
+    for (int j = 0; j < Cols; ++j) in[j] = from(j, k);
+    multiply<Rows, Cols, M>([&](int j) { return in[j]; }, [&](int i, Vector value) { half[i][k] = value; });
+  }
+#pragma GCC unroll 6
+  for (int i = 0; i < Rows; ++i) {
+    multiply<Rows, Cols, M>([&](int k) { return half[i][k]; }, [&](int j, Vector value) { to(i, j, value); });
+  }
+}
+
+/// The tiles of an output (n, oh, ow, oc), counted image by image and row by row.
+class Tiles {
+ public:
+  Tiles(const Shape& y, int64_t pad)
+      : pad_(pad), rows_((y[1] + tile_size - 1) / tile_size), columns_((y[2] + tile_size - 1) / tile_size) {
+    count_ = y[0] * rows_ * columns_;
+  }
+  int64_t count() const { return count_; }
+
+  /// Pixel pointers of one tile: Size x Size of them from (y0, x0) in image n of `images`, `outside` for those beyond.
+  template <int Size, class Float>
+  std::array<Float*, Size * Size> pixels(int64_t tile, Float* images, const Shape& shape, Float* outside) const {
+    const int64_t pad = Size == window ? pad_ : 0;
+    const int64_t n = tile / (rows_ * columns_);
+    const int64_t y0 = tile / columns_ % rows_ * tile_size - pad, x0 = tile % columns_ * tile_size - pad;
+    std::array<Float*, Size * Size> pointers;
+    for (int i = 0; i < Size; ++i) {
+      const bool row_inside = y0 + i >= 0 && y0 + i < shape[1];
+      Float* row = images + ((n * shape[1] + y0 + i) * shape[2] + x0) * shape[3];
+      for (int j = 0; j < Size; ++j) {
+        const bool inside = row_inside && x0 + j >= 0 && x0 + j < shape[2];
+        pointers[static_cast<size_t>(i * Size + j)] = inside ? row + j * shape[3] : outside;
+      }
+    }
+    return pointers;
+  }
+
+ private:
+  int64_t pad_, rows_, columns_, count_;
+};
+
+/// 36 matrices (rows, columns), one for each position, a cache line apart from a power of two.
+struct Planes {
+  Planes(int64_t rows, int64_t columns)
+      : columns(columns), size(round_up(rows, 12) * columns + 16), memory({positions, size}) {}
+  float* at(int64_t position, int64_t row) { return memory.data() + position * size + row * columns; }
+  const float* at(int64_t position, int64_t row) const { return memory.data() + position * size + row * columns; }
+  int64_t columns, size;
+  Tensor memory;
+};
+
+/// Writes M t M^T of the Size x Size tiles [begin, end) of x to the rows of `planes` from `row` on.
+template <int Size, const Matrix<window, Size>& M>
+void transform_tiles(const Tiles& tiles, const Tensor& x, int64_t begin, int64_t end, Planes& planes, int64_t row) {
+  const int64_t c = x.shape()[3];
+  const Tensor zeros = Tensor::zeros({c});
+  for (int64_t tile = begin; tile < end; ++tile, ++row) {
+    const auto pixels = tiles.pixels<Size, const float>(tile, x.data(), x.shape(), zeros.data());
+    for (int64_t k = 0; k < c; k += lanes) {
+      float* to = planes.at(0, row) + k;
+      transform<window, Size, M>(
+          [&](int i, int j) { return load(pixels[static_cast<size_t>(i * Size + j)] + k); },
+          [&](int i, int j, Vector value) { store(to + (i * window + j) * planes.size, value); });
+    }
+  }
+}
+
+/// y = a convolution of x with 3x3 filters at stride 1; `turned` by 180 degrees.
+class Convolution {
+ public:
+  Convolution(const Tensor& x, const PackedWeights& weights, bool turned, int64_t pad, Tensor& y)
+      : x_(x), weights_(weights), turned_(turned), tiles_(y.shape(), pad), y_(y) {}
+
+  void run() {
+    const int64_t ic = weights_.depth(), oc = weights_.columns(), panels = weights_.panels(), count = tiles_.count();
+    if (ic * oc > count * (ic + oc)) {
+      Planes v(count, ic);
+      parallel_for(count, 4, [&](int64_t begin, int64_t end) {
+        transform_tiles<window, input_matrix>(tiles_, x_, begin, end, v, begin);
+      });
+      parallel_for(panels, 1, [&](int64_t index, int64_t) {
+        const Panel panel = weights_.panel(index);
+        Planes u(ic, panel.width());
+        transform_filters(index, u);
+        const int64_t block = block_tiles(0, panel.width());
+        for (int64_t begin = 0; begin < count; begin += block) {
+          outputs(v, begin, u, panel, begin, std::min(count, begin + block));
+        }
+      });
+    } else {
+      std::vector<Planes> u;
+      for (int64_t index = 0; index < panels; ++index) u.emplace_back(ic, weights_.panel(index).width());
+      parallel_for(panels, 1, [&](int64_t index, int64_t) { transform_filters(index, u[static_cast<size_t>(index)]); });
+      parallel_for(count, block_tiles(ic, oc), [&](int64_t begin, int64_t end) {
+        Planes v(end - begin, ic);
+        transform_tiles<window, input_matrix>(tiles_, x_, begin, end, v, 0);
+        for (int64_t index = 0; index < panels; ++index) {
+          outputs(v, 0, u[static_cast<size_t>(index)], weights_.panel(index), begin, end);
+        }
+      });
+    }
+  }
+
+ private:
+  static int64_t block_tiles(int64_t ic, int64_t oc) {
+    const int64_t budget = (size_t{768} << 10) / sizeof(float);
+    return std::clamp<int64_t>(budget / (positions * (ic + std::min(oc, panel_width))), 48, 96) / 12 * 12;
+  }
+
+  void transform_filters(int64_t index, Planes& u) const {
+    const int64_t width = u.columns;
+    const float* taps[9];
+    for (int t = 0; t < 9; ++t) taps[t] = weights_.tap(0, index, turned_ ? 8 - t : t);
+    for (int64_t k = 0; k < weights_.depth() * width; k += lanes) {
+      transform<window, 3, filter_matrix>(
+          [&](int i, int j) { return load(taps[i * 3 + j] + k); },
+          [&](int i, int j, Vector value) { store(u.at(i * window + j, 0) + k, value); });
+    }
+  }
+
+  /// The output tiles [begin, end) of a panel, from the rows of v from `row` on.
+  void outputs(const Planes& v, int64_t row, const Planes& u, const Panel& panel, int64_t begin, int64_t end) {
+    const int64_t count = end - begin;
+    Planes m(count, panel.width());
+    with_vectors(panel.vectors, [&]<int V>() {
+      for (int64_t p = 0; p < positions; ++p) {
+        for (int64_t i = 0; i < count; i += tile_rows(V)) {
+          gather_product<V>(
+              1, v.columns, [&](int64_t, int r) { return v.at(p, row + i) + r * v.columns; },
+              [&](int64_t) { return u.at(p, 0); }, [&](int r) { return m.at(p, i) + r * V * lanes; });
+        }
+      }
+    });
+    Tensor nowhere({y_.shape()[3]});
+    for (int64_t i = 0; i < count; ++i) {
+      const auto pixels = tiles_.pixels<tile_size, float>(begin + i, y_.data(), y_.shape(), nowhere.data());
+      for (int64_t k = 0; k < panel.width(); k += lanes) {
+        const float* from = m.at(0, i) + k;
+        transform<tile_size, window, output_matrix>(
+            [&](int i, int j) { return load(from + (i * window + j) * m.size); },
+            [&](int i, int j, Vector value) {
+              store(pixels[static_cast<size_t>(i * tile_size + j)] + panel.begin + k, value);
+            });
+      }
+    }
+  }
+
+  const Tensor& x_;
+  const PackedWeights& weights_;
+  bool turned_;
+  Tiles tiles_;
+  Tensor& y_;
+};
+
+constexpr int weight_rows = 4;  // of the register tile: output channels
+
+/// du(p, o) += sum over `count` tiles of z(p, tile)[o] v(p, tile)[0, ic), for the output channels [begin, end).
+void add_products(const Planes& z, const Planes& v, int64_t count, int64_t begin, int64_t end, Planes& du) {
+  for (int64_t p = 0; p < positions; ++p) {
+    for (int64_t index = 0; index < Panel::number(v.columns); ++index) {
+      const Panel panel(index, v.columns);
+      with_vectors(panel.vectors, [&]<int V>() {
+        for (int64_t o = begin; o < end; o += weight_rows) {
+          outer_products<weight_rows, V>(
+              count, [&, from = z.at(p, 0) + o](int64_t t) { return from + t * z.columns; },
+              [&, from = v.at(p, 0) + panel.begin](int64_t t) { return from + t * v.columns; },
+              du.at(p, o - begin) + panel.begin, du.columns);
+        }
+      });
+    }
+  }
+}
+
+/// dweight[o] for the rows of du, output channels from `begin` on.
+void weight_gradient(const Planes& du, int64_t begin, int64_t end, Tensor& dweight) {
+  const int64_t ic = du.columns;
+  for (int64_t o = begin; o < end; ++o) {
+    for (int64_t k = 0; k < ic; k += lanes) {
+      const float* from = du.at(0, o - begin) + k;
+      float* to = dweight.data() + o * 9 * ic + k;
+      transform<3, window, weight_matrix>([&](int i, int j) { return load(from + (i * window + j) * du.size); },
+                                          [&](int i, int j, Vector value) { store(to + (i * 3 + j) * ic, value); });
+    }
+  }
+}
+
+}  // namespace
+
+bool fits(const Shape& x, const Shape& weight, const Conv2dSpec& spec, const Shape& y) {
+  const bool shape_fits = weight[1] == 3 && weight[2] == 3 && spec.stride == 1 && spec.groups == 1 && spec.pad <= 2 &&
+                          x[3] % lanes == 0 && weight[0] % lanes == 0;
+  // In whole tiles a small image can cost more than it saves.
+  const int64_t tiles = ((y[1] + 3) / 4) * ((y[2] + 3) / 4);
+  return shape_fits && positions * tiles * 5 < 9 * y[1] * y[2] * 4;
+}
+
+void forward(const Tensor& x, const Tensor& weight, const Conv2dSpec& spec, Tensor& y) {
+  const PackedWeights weights(weight, 1, PackedWeights::For::forward);
+  Convolution(x, weights, false, spec.pad, y).run();
+}
+
+void backward_data(const Tensor& dy, const Tensor& weight, const Conv2dSpec& spec, Tensor& dx) {
+  const PackedWeights weights(weight, 1, PackedWeights::For::backward_data);
+  Convolution(dy, weights, true, 2 - spec.pad, dx).run();
+}
+
+void backward_weight(const Tensor& dy, const Tensor& x, const Conv2dSpec& spec, Tensor& dweight) {
+  const Tiles tiles(dy.shape(), spec.pad);
+  const int64_t ic = x.shape()[3], oc = dy.shape()[3], count = tiles.count();
+  if (count <= 1024 || ic * oc > count * (ic + oc)) {
+    Planes v(count, ic), z(count, oc);
+    parallel_for(count, 4, [&](int64_t begin, int64_t end) {
+      transform_tiles<window, input_matrix>(tiles, x, begin, end, v, begin);
+      transform_tiles<tile_size, slope_matrix>(tiles, dy, begin, end, z, begin);
+    });
+    parallel_for(oc, lanes, [&](int64_t begin, int64_t end) {
+      Planes du(end - begin, ic);
+      std::fill_n(du.memory.data(), du.memory.elements(), 0.0f);
+      add_products(z, v, count, begin, end, du);
+      weight_gradient(du, begin, end, dweight);
+    });
+    return;
+  }
+  constexpr int64_t parts = 8, block = 48;
+  std::vector<Planes> sums;
+  for (int64_t part = 0; part < parts; ++part) sums.emplace_back(oc, ic);
+  parallel_for(parts, 1, [&](int64_t part, int64_t) {
+    Planes& du = sums[static_cast<size_t>(part)];
+    std::fill_n(du.memory.data(), du.memory.elements(), 0.0f);
+    Planes v(block, ic), z(block, oc);
+    const int64_t stop = count * (part + 1) / parts;
+    for (int64_t begin = count * part / parts; begin < stop; begin += block) {
+      const int64_t end = std::min(stop, begin + block);
+      transform_tiles<window, input_matrix>(tiles, x, begin, end, v, 0);
+      transform_tiles<tile_size, slope_matrix>(tiles, dy, begin, end, z, 0);
+      add_products(z, v, end - begin, 0, oc, du);
+    }
+  });
+  Planes& total = sums[0];
+  parallel_for(total.memory.elements(), 4096, [&](int64_t begin, int64_t end) {
+    for (size_t part = 1; part < sums.size(); ++part) {
+      for (int64_t i = begin; i < end; ++i) total.memory.data()[i] += sums[part].memory.data()[i];
+    }
+  });
+  parallel_for(oc, 4, [&](int64_t begin, int64_t end) {
+    const int64_t ic_floats = ic;
+    for (int64_t o = begin; o < end; ++o) {
+      for (int64_t k = 0; k < ic_floats; k += lanes) {
+        const float* from = total.at(0, o) + k;
+        float* to = dweight.data() + o * 9 * ic + k;
+        transform<3, window, weight_matrix>([&](int i, int j) { return load(from + (i * window + j) * total.size); },
+                                            [&](int i, int j, Vector value) { store(to + (i * 3 + j) * ic, value); });
+      }
+    }
+  });
+}
+
+}  // namespace engine::cpu::winograd

@@ -137,88 +137,86 @@ void backward_data(const Tensor& dy, const Tensor& weight, const Conv2dSpec& spe
 
 namespace {
 
-/// x (..., c) with zeros for the channels that each of the groups lacks to a multiple; x itself where none does.
-Tensor pad_channels(const Tensor& x, int64_t groups, int64_t multiple) {
-  const int64_t c = x.shape().last() / groups, wide = round_up(c, multiple);
-  if (c == wide) return x;
-  const Shape& shape = x.shape();
-  Tensor padded({shape[0], shape[1], shape[2], wide * groups});
-  parallel_for(x.elements() / c, 4096, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) {
-      float* to = padded.data() + i * wide;
-      std::fill(std::copy_n(x.data() + i * c, c, to), to + wide, 0.0f);
-    }
-  });
-  return padded;
-}
+// The gradient for the weights is a product (oc, pixels) x (pixels, taps ic). A chunk of pixels is copied together, a
+// panel of columns at a time, so that it stays in the first-level cache while all output channels use it.
+constexpr int64_t weight_pixels = 64;
 
-constexpr int weight_rows = 4;  // of the tile: output channels
+/// Copies columns [begin, end) of the windows of pixels [first, last) of y, for one group: windows[pixel][column].
+void copy_windows(const Tensor& x, const Shape& k, const Shape& y, const Conv2dSpec& spec, int64_t group, int64_t first,
+                  int64_t last, const Panel& panel, float* windows) {
+  const Shape& in = x.shape();
+  const int64_t ic = k[3], end = panel.begin + panel.count;
+  for (int64_t p = first; p < last; ++p, windows += panel.width()) {
+    const int64_t image = p / (y[1] * y[2]);
+    const int64_t y0 = p / y[2] % y[1] * spec.stride - spec.pad, x0 = p % y[2] * spec.stride - spec.pad;
+    float* to = windows;
+    for (int64_t column = panel.begin; column < end;) {
+      const int64_t tap = column / ic, skip = column % ic, count = std::min(ic - skip, end - column);
+      const int64_t iy = y0 + tap / k[2], ix = x0 + tap % k[2];
+      if (iy >= 0 && iy < in[1] && ix >= 0 && ix < in[2]) {
+        const float* from = x.data() + ((image * in[1] + iy) * in[2] + ix) * in[3] + group * ic + skip;
+        to = std::copy_n(from, count, to);
+      } else {
+        to = std::fill_n(to, count, 0.0f);
+      }
+      column += count;
+    }
+    std::fill(to, windows + panel.width(), 0.0f);
+  }
+}
 
 }  // namespace
 
-void backward_weight(const Tensor& dy_given, const Tensor& x_given, const Conv2dSpec& spec, Tensor& dweight) {
-  const Shape& k = dweight.shape();
-  const int64_t groups = spec.groups, taps = k[1] * k[2];
-  const Tensor x = pad_channels(x_given, groups, lanes), dy = pad_channels(dy_given, groups, weight_rows);
-  const Shape &in = x.shape(), &out = dy.shape();
-  const int64_t ic = in[3] / groups, oc = out[3] / groups, real_oc = k[0] / groups;
-  const int64_t pixels = out[0] * out[1] * out[2], sum_size = groups * oc * taps * ic;
+void backward_weight(const Tensor& dy, const Tensor& x, const Conv2dSpec& spec, Tensor& dweight) {
+  const Shape &k = dweight.shape(), &out = dy.shape();
+  const int64_t groups = spec.groups, oc = k[0] / groups, columns = k[1] * k[2] * k[3];
+  const int64_t pixels = out[0] * out[1] * out[2];
+  // Sums are kept in whole tiles.
+  const int64_t rows = round_up(oc, row_quantum), wide = round_up(columns, lanes), sum_size = groups * rows * wide;
 
   // Threads share the work as sums over parts of the pixels, added up at the end, and, where the weights are so large
-  // that adding up would cost more, as slices of the output channels.
+  // that adding up would cost more, as slices of the columns.
   constexpr int64_t tasks = 8;
   int64_t parts = tasks;
   while (parts > 1 && parts * sum_size > (x.elements() + dy.elements()) / 4) parts /= 2;
-  const int64_t slices = std::min(tasks / parts, oc / weight_rows);
+  const int64_t panels = Panel::number(columns), slices = std::min(tasks / parts, panels);
   Tensor sums({parts, sum_size});
+  std::fill_n(sums.data(), sums.elements(), 0.0f);
   parallel_for(parts * slices, 1, [&](int64_t task, int64_t) {
     const int64_t part = task / slices, slice = task % slices;
-    const auto slice_at = [&](int64_t i) { return oc / weight_rows * i / slices * weight_rows; };
-    float* sum = sums.data() + part * sum_size;
-    for (int64_t g = 0; g < groups; ++g) {
-      float* rows = sum + g * oc * taps * ic;
-      std::fill(rows + slice_at(slice) * taps * ic, rows + slice_at(slice + 1) * taps * ic, 0.0f);
-    }
+    Tensor slopes({rows / row_quantum * row_quantum, weight_pixels}), windows({weight_pixels, panel_width});
     const int64_t stop = pixels * (part + 1) / parts;
-    std::vector<const float*> inputs, slopes;
-    for (int64_t begin = pixels * part / parts; begin < stop; begin += chunk_pixels) {
-      const int64_t end = std::min(stop, begin + chunk_pixels);
-      for (int64_t tap = 0; tap < taps; ++tap) {
-        inputs.clear(), slopes.clear();
-        for (int64_t p = begin; p < end; ++p) {
-          const int64_t image = p / (out[1] * out[2]);
-          const int64_t iy = p / out[2] % out[1] * spec.stride - spec.pad + tap / k[2];
-          const int64_t ix = p % out[2] * spec.stride - spec.pad + tap % k[2];
-          if (iy < 0 || iy >= in[1] || ix < 0 || ix >= in[2]) continue;
-          inputs.push_back(x.data() + ((image * in[1] + iy) * in[2] + ix) * in[3]);
-          slopes.push_back(dy.data() + p * out[3]);
-        }
-        for (int64_t g = 0; g < groups; ++g) {
-          for (int64_t index = 0; index < Panel::number(ic); ++index) {
-            const Panel panel(index, ic);
-            with_vectors(panel.vectors, [&]<int V>() {
-              for (int64_t o = slice_at(slice); o < slice_at(slice + 1); o += weight_rows) {
-                outer_products<weight_rows, V>(
-                    static_cast<int64_t>(inputs.size()),
-                    [&](int64_t i) { return slopes[static_cast<size_t>(i)] + g * oc + o; },
-                    [&](int64_t i) { return inputs[static_cast<size_t>(i)] + g * ic + panel.begin; },
-                    sum + ((g * oc + o) * taps + tap) * ic + panel.begin, taps * ic);
-              }
-            });
+    for (int64_t begin = pixels * part / parts; begin < stop; begin += weight_pixels) {
+      const int64_t end = std::min(stop, begin + weight_pixels);
+      for (int64_t group = 0; group < groups; ++group) {
+        // (blocks of output channels, pixels, output channels of the block)
+        float* to = slopes.data();
+        for (int64_t o = 0; o < rows; o += lanes) {
+          const int64_t width = std::min<int64_t>(lanes, rows - o), real = std::min(width, oc - o);
+          for (int64_t p = begin; p < end; ++p, to += width) {
+            std::fill(std::copy_n(dy.data() + p * out[3] + group * oc + o, real, to), to + width, 0.0f);
           }
+        }
+        for (int64_t index = panels * slice / slices; index < panels * (slice + 1) / slices; ++index) {
+          const Panel panel(index, columns);
+          copy_windows(x, k, out, spec, group, begin, end, panel, windows.data());
+          with_vectors(panel.vectors, [&]<int V>() {
+            for (int64_t o = 0; o < rows; o += lanes) {
+              const int64_t width = std::min<int64_t>(lanes, rows - o);
+              add_outer_products<V>(end - begin, width, slopes.data() + o * (end - begin), width, windows.data(),
+                                    sums.data() + part * sum_size + (group * rows + o) * wide + panel.begin, wide);
+            }
+          });
         }
       }
     }
   });
-  parallel_for(k[0] * taps, 64, [&](int64_t begin, int64_t end) {
-    for (int64_t row = begin; row < end; ++row) {
-      const int64_t o = row / taps, tap = row % taps;
-      const float* from = sums.data() + ((o / real_oc * oc + o % real_oc) * taps + tap) * ic;
-      float* to = dweight.data() + row * k[3];
-      std::copy_n(from, k[3], to);
-      for (int64_t part = 1; part < parts; ++part) {
-        for (int64_t i = 0; i < k[3]; ++i) to[i] += from[part * sum_size + i];
-      }
+  parallel_for(k[0], 1, [&](int64_t o, int64_t) {
+    const float* from = sums.data() + (o / oc * rows + o % oc) * wide;
+    float* to = dweight.data() + o * columns;
+    std::copy_n(from, columns, to);
+    for (int64_t part = 1; part < parts; ++part) {
+      for (int64_t i = 0; i < columns; ++i) to[i] += from[part * sum_size + i];
     }
   });
 }

@@ -7,7 +7,7 @@
 // The inner loops of every convolution: a tile of the result, small enough to live in registers while its sum runs.
 //
 //   gather_product      c (R, V lanes)  =  a (R, depth)  b (depth, V lanes)     rows of a found by pointers
-//   outer_products      c (R, V lanes) +=  a^T (R, depth)  b (depth, V lanes)   columns and rows found by pointers
+//   outer_products      c (R, V lanes) +=  a^T (R, depth)  b (depth, V lanes)
 //
 // One step of depth loads V vectors of b and R scalars of a and does R V multiply-adds. With 32 registers R V = 24
 // sums, V vectors of b and one broadcast fit, and 24 multiply-adds need 10 to 14 loads: the multiply-adds set the pace.
@@ -83,24 +83,23 @@ inline void gather_product(int64_t taps, int64_t depth, A a, B b, C c) {
   }
 }
 
-/// c[r stride + ...] += sum over k < depth of a(k)[r] b(k)[0, V lanes), for every r < R.
-template <int R, int V, class A, class B>
-inline void outer_products(int64_t depth, A a, B b, float* c, int64_t stride) {
+/// c[r stride + ...] += sum over k < depth of a[k a_stride + r] b[k V lanes + ...], for every r < R.
+template <int R, int V>
+inline void outer_products(int64_t depth, const float* a, int64_t a_stride, const float* b, float* c, int64_t stride) {
   Vector sum[R][V];
 #pragma GCC unroll 16
   for (int r = 0; r < R; ++r) {
 #pragma GCC unroll 4
     for (int v = 0; v < V; ++v) sum[r][v] = load(c + r * stride + v * lanes);
   }
-  for (int64_t k = 0; k < depth; ++k) {
-    const float *left = a(k), *row = b(k);
+  for (int64_t k = 0; k < depth; ++k, a += a_stride, b += V * lanes) {
     Vector right[V];
 #pragma GCC unroll 4
-    for (int v = 0; v < V; ++v) right[v] = load(row + v * lanes);
+    for (int v = 0; v < V; ++v) right[v] = load(b + v * lanes);
 #pragma GCC unroll 16
     for (int r = 0; r < R; ++r) {
 #pragma GCC unroll 4
-      for (int v = 0; v < V; ++v) sum[r][v] += left[r] * right[v];
+      for (int v = 0; v < V; ++v) sum[r][v] += a[r] * right[v];
     }
   }
 #pragma GCC unroll 16
@@ -108,6 +107,18 @@ inline void outer_products(int64_t depth, A a, B b, float* c, int64_t stride) {
 #pragma GCC unroll 4
     for (int v = 0; v < V; ++v) store(c + r * stride + v * lanes, sum[r][v]);
   }
+}
+
+/// c (rows, V lanes) += a^T b for a (depth, rows), b (depth, V lanes); rows is a multiple of row_quantum.
+constexpr int64_t row_quantum = 2;
+template <int V>
+inline void add_outer_products(int64_t depth, int64_t rows, const float* a, int64_t a_stride, const float* b, float* c,
+                               int64_t stride) {
+  constexpr int R = lanes == 16 || V == 1 ? 6 : 4;
+  int64_t r = 0;
+  for (; r + R <= rows; r += R) outer_products<R, V>(depth, a + r, a_stride, b, c + r * stride, stride);
+  for (; r + 4 <= rows; r += 4) outer_products<4, V>(depth, a + r, a_stride, b, c + r * stride, stride);
+  for (; r < rows; r += 2) outer_products<2, V>(depth, a + r, a_stride, b, c + r * stride, stride);
 }
 
 }  // namespace engine::cpu

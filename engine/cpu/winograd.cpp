@@ -157,14 +157,27 @@ class Tiles {
   int64_t pad_, rows_, columns_, count_;
 };
 
-/// 36 matrices (rows, columns), one for each position, a cache line apart from a power of two.
+/// 36 matrices (rows, columns), one for each position, stored in panels of columns: (panel, row, column of the panel).
 struct Planes {
-  Planes(int64_t rows, int64_t columns)
-      : columns(columns), size(round_up(rows, 12) * columns + 16), memory({positions, size}) {}
-  float* at(int64_t position, int64_t row) { return memory.data() + position * size + row * columns; }
-  const float* at(int64_t position, int64_t row) const { return memory.data() + position * size + row * columns; }
-  int64_t columns, size;
+  Planes(int64_t rows, int64_t columns, int64_t panel)
+      : rows(round_up(rows, 12)), columns(columns), panel(panel), size(this->rows * columns + 16) {
+    memory = Tensor({positions, size});
+  }
+  float* at(int64_t position, int64_t row, int64_t column) { return memory.data() + offset(position, row, column); }
+  const float* at(int64_t position, int64_t row, int64_t column) const {
+    return memory.data() + offset(position, row, column);
+  }
+  void clear() { std::fill_n(memory.data(), memory.elements(), 0.0f); }
+
+  int64_t rows, columns, panel,
+      size;  // a plane is a cache line longer than needed: powers of two fight for cache lines
   Tensor memory;
+
+ private:
+  int64_t offset(int64_t position, int64_t row, int64_t column) const {
+    const int64_t begin = column / panel * panel, width = std::min(panel, columns - begin);
+    return position * size + begin * rows + row * width + column - begin;
+  }
 };
 
 /// Writes M t M^T of the Size x Size tiles [begin, end) of x to the rows of `planes` from `row` on.
@@ -175,7 +188,7 @@ void transform_tiles(const Tiles& tiles, const Tensor& x, int64_t begin, int64_t
   for (int64_t tile = begin; tile < end; ++tile, ++row) {
     const auto pixels = tiles.pixels<Size, const float>(tile, x.data(), x.shape(), zeros.data());
     for (int64_t k = 0; k < c; k += lanes) {
-      float* to = planes.at(0, row) + k;
+      float* to = planes.at(0, row, k);
       transform<window, Size, M>(
           [&](int i, int j) { return load(pixels[static_cast<size_t>(i * Size + j)] + k); },
           [&](int i, int j, Vector value) { store(to + (i * window + j) * planes.size, value); });
@@ -192,13 +205,13 @@ class Convolution {
   void run() {
     const int64_t ic = weights_.depth(), oc = weights_.columns(), panels = weights_.panels(), count = tiles_.count();
     if (ic * oc > count * (ic + oc)) {
-      Planes v(count, ic);
+      Planes v(count, ic, ic);
       parallel_for(count, 4, [&](int64_t begin, int64_t end) {
         transform_tiles<window, input_matrix>(tiles_, x_, begin, end, v, begin);
       });
       parallel_for(panels, 1, [&](int64_t index, int64_t) {
         const Panel panel = weights_.panel(index);
-        Planes u(ic, panel.width());
+        Planes u(ic, panel.width(), panel.width());
         transform_filters(index, u);
         const int64_t block = block_tiles(0, panel.width());
         for (int64_t begin = 0; begin < count; begin += block) {
@@ -207,10 +220,11 @@ class Convolution {
       });
     } else {
       std::vector<Planes> u;
-      for (int64_t index = 0; index < panels; ++index) u.emplace_back(ic, weights_.panel(index).width());
+      for (int64_t index = 0; index < panels; ++index)
+        u.emplace_back(ic, weights_.panel(index).width(), weights_.panel(index).width());
       parallel_for(panels, 1, [&](int64_t index, int64_t) { transform_filters(index, u[static_cast<size_t>(index)]); });
       parallel_for(count, block_tiles(ic, oc), [&](int64_t begin, int64_t end) {
-        Planes v(end - begin, ic);
+        Planes v(end - begin, ic, ic);
         transform_tiles<window, input_matrix>(tiles_, x_, begin, end, v, 0);
         for (int64_t index = 0; index < panels; ++index) {
           outputs(v, 0, u[static_cast<size_t>(index)], weights_.panel(index), begin, end);
@@ -232,20 +246,20 @@ class Convolution {
     for (int64_t k = 0; k < weights_.depth() * width; k += lanes) {
       transform<window, 3, filter_matrix>(
           [&](int i, int j) { return load(taps[i * 3 + j] + k); },
-          [&](int i, int j, Vector value) { store(u.at(i * window + j, 0) + k, value); });
+          [&](int i, int j, Vector value) { store(u.at(i * window + j, 0, 0) + k, value); });
     }
   }
 
   /// The output tiles [begin, end) of a panel, from the rows of v from `row` on.
   void outputs(const Planes& v, int64_t row, const Planes& u, const Panel& panel, int64_t begin, int64_t end) {
     const int64_t count = end - begin;
-    Planes m(count, panel.width());
+    Planes m(count, panel.width(), panel.width());
     with_vectors(panel.vectors, [&]<int V>() {
       for (int64_t p = 0; p < positions; ++p) {
         for (int64_t i = 0; i < count; i += tile_rows(V)) {
           gather_product<V>(
-              1, v.columns, [&](int64_t, int r) { return v.at(p, row + i) + r * v.columns; },
-              [&](int64_t) { return u.at(p, 0); }, [&](int r) { return m.at(p, i) + r * V * lanes; });
+              1, v.columns, [&](int64_t, int r) { return v.at(p, row + i, 0) + r * v.columns; },
+              [&](int64_t) { return u.at(p, 0, 0); }, [&](int r) { return m.at(p, i, 0) + r * V * lanes; });
         }
       }
     });
@@ -253,7 +267,7 @@ class Convolution {
     for (int64_t i = 0; i < count; ++i) {
       const auto pixels = tiles_.pixels<tile_size, float>(begin + i, y_.data(), y_.shape(), nowhere.data());
       for (int64_t k = 0; k < panel.width(); k += lanes) {
-        const float* from = m.at(0, i) + k;
+        const float* from = m.at(0, i, k);
         transform<tile_size, window, output_matrix>(
             [&](int i, int j) { return load(from + (i * window + j) * m.size); },
             [&](int i, int j, Vector value) {
@@ -270,31 +284,27 @@ class Convolution {
   Tensor& y_;
 };
 
-constexpr int weight_rows = 4;  // of the register tile: output channels
-
-/// du(p, o) += sum over `count` tiles of z(p, tile)[o] v(p, tile)[0, ic), for the output channels [begin, end).
+/// du(p, o) += sum over `count` tiles of z(p, tile)[begin + o] v(p, tile)[0, ic), for the output channels [begin, end).
 void add_products(const Planes& z, const Planes& v, int64_t count, int64_t begin, int64_t end, Planes& du) {
   for (int64_t p = 0; p < positions; ++p) {
     for (int64_t index = 0; index < Panel::number(v.columns); ++index) {
       const Panel panel(index, v.columns);
       with_vectors(panel.vectors, [&]<int V>() {
-        for (int64_t o = begin; o < end; o += weight_rows) {
-          outer_products<weight_rows, V>(
-              count, [&, from = z.at(p, 0) + o](int64_t t) { return from + t * z.columns; },
-              [&, from = v.at(p, 0) + panel.begin](int64_t t) { return from + t * v.columns; },
-              du.at(p, o - begin) + panel.begin, du.columns);
+        for (int64_t o = begin; o < end; o += lanes) {
+          add_outer_products<V>(count, lanes, z.at(p, 0, o), z.panel, v.at(p, 0, panel.begin),
+                                du.at(p, o - begin, panel.begin), du.columns);
         }
       });
     }
   }
 }
 
-/// dweight[o] for the rows of du, output channels from `begin` on.
-void weight_gradient(const Planes& du, int64_t begin, int64_t end, Tensor& dweight) {
+/// dweight of the output channels [begin, end) from du, whose first row is output channel `first`.
+void weight_gradient(const Planes& du, int64_t first, int64_t begin, int64_t end, Tensor& dweight) {
   const int64_t ic = du.columns;
   for (int64_t o = begin; o < end; ++o) {
     for (int64_t k = 0; k < ic; k += lanes) {
-      const float* from = du.at(0, o - begin) + k;
+      const float* from = du.at(0, o - first, k);
       float* to = dweight.data() + o * 9 * ic + k;
       transform<3, window, weight_matrix>([&](int i, int j) { return load(from + (i * window + j) * du.size); },
                                           [&](int i, int j, Vector value) { store(to + (i * 3 + j) * ic, value); });
@@ -326,26 +336,26 @@ void backward_weight(const Tensor& dy, const Tensor& x, const Conv2dSpec& spec, 
   const Tiles tiles(dy.shape(), spec.pad);
   const int64_t ic = x.shape()[3], oc = dy.shape()[3], count = tiles.count();
   if (count <= 1024 || ic * oc > count * (ic + oc)) {
-    Planes v(count, ic), z(count, oc);
+    Planes v(count, ic, panel_width), z(count, oc, lanes);
     parallel_for(count, 4, [&](int64_t begin, int64_t end) {
       transform_tiles<window, input_matrix>(tiles, x, begin, end, v, begin);
       transform_tiles<tile_size, slope_matrix>(tiles, dy, begin, end, z, begin);
     });
     parallel_for(oc, lanes, [&](int64_t begin, int64_t end) {
-      Planes du(end - begin, ic);
-      std::fill_n(du.memory.data(), du.memory.elements(), 0.0f);
+      Planes du(end - begin, ic, ic);
+      du.clear();
       add_products(z, v, count, begin, end, du);
-      weight_gradient(du, begin, end, dweight);
+      weight_gradient(du, begin, begin, end, dweight);
     });
     return;
   }
   constexpr int64_t parts = 8, block = 48;
   std::vector<Planes> sums;
-  for (int64_t part = 0; part < parts; ++part) sums.emplace_back(oc, ic);
+  for (int64_t part = 0; part < parts; ++part) sums.emplace_back(oc, ic, ic);
   parallel_for(parts, 1, [&](int64_t part, int64_t) {
     Planes& du = sums[static_cast<size_t>(part)];
-    std::fill_n(du.memory.data(), du.memory.elements(), 0.0f);
-    Planes v(block, ic), z(block, oc);
+    du.clear();
+    Planes v(block, ic, panel_width), z(block, oc, lanes);
     const int64_t stop = count * (part + 1) / parts;
     for (int64_t begin = count * part / parts; begin < stop; begin += block) {
       const int64_t end = std::min(stop, begin + block);
@@ -360,17 +370,7 @@ void backward_weight(const Tensor& dy, const Tensor& x, const Conv2dSpec& spec, 
       for (int64_t i = begin; i < end; ++i) total.memory.data()[i] += sums[part].memory.data()[i];
     }
   });
-  parallel_for(oc, 4, [&](int64_t begin, int64_t end) {
-    const int64_t ic_floats = ic;
-    for (int64_t o = begin; o < end; ++o) {
-      for (int64_t k = 0; k < ic_floats; k += lanes) {
-        const float* from = total.at(0, o) + k;
-        float* to = dweight.data() + o * 9 * ic + k;
-        transform<3, window, weight_matrix>([&](int i, int j) { return load(from + (i * window + j) * total.size); },
-                                            [&](int i, int j, Vector value) { store(to + (i * 3 + j) * ic, value); });
-      }
-    }
-  });
+  parallel_for(oc, 1, [&](int64_t begin, int64_t end) { weight_gradient(total, 0, begin, end, dweight); });
 }
 
 }  // namespace engine::cpu::winograd

@@ -171,7 +171,7 @@ void backward_weight(const Tensor& dy, const Tensor& x, const Conv2dSpec& spec, 
   const Shape &k = dweight.shape(), &out = dy.shape();
   const int64_t groups = spec.groups, oc = k[0] / groups, columns = k[1] * k[2] * k[3];
   const int64_t pixels = out[0] * out[1] * out[2];
-  // Sums are kept in whole tiles.
+  // Sums lie as they are computed: (part, group, panel of columns, output channel, column of the panel).
   const int64_t rows = round_up(oc, row_quantum), wide = round_up(columns, lanes), sum_size = groups * rows * wide;
 
   // Threads share the work as sums over parts of the pixels, added up at the end, and, where the weights are so large
@@ -203,8 +203,10 @@ void backward_weight(const Tensor& dy, const Tensor& x, const Conv2dSpec& spec, 
           with_vectors(panel.vectors, [&]<int V>() {
             for (int64_t o = 0; o < rows; o += lanes) {
               const int64_t width = std::min<int64_t>(lanes, rows - o);
-              add_outer_products<V>(end - begin, width, slopes.data() + o * (end - begin), width, windows.data(),
-                                    sums.data() + part * sum_size + (group * rows + o) * wide + panel.begin, wide);
+              add_outer_products<V>(
+                  end - begin, width, slopes.data() + o * (end - begin), width, windows.data(),
+                  sums.data() + part * sum_size + (group * wide + panel.begin) * rows + o * panel.width(),
+                  panel.width());
             }
           });
         }
@@ -212,11 +214,14 @@ void backward_weight(const Tensor& dy, const Tensor& x, const Conv2dSpec& spec, 
     }
   });
   parallel_for(k[0], 1, [&](int64_t o, int64_t) {
-    const float* from = sums.data() + (o / oc * rows + o % oc) * wide;
-    float* to = dweight.data() + o * columns;
-    std::copy_n(from, columns, to);
-    for (int64_t part = 1; part < parts; ++part) {
-      for (int64_t i = 0; i < columns; ++i) to[i] += from[part * sum_size + i];
+    for (int64_t index = 0; index < panels; ++index) {
+      const Panel panel(index, columns);
+      const float* from = sums.data() + (o / oc * wide + panel.begin) * rows + o % oc * panel.width();
+      float* to = dweight.data() + o * columns + panel.begin;
+      std::copy_n(from, panel.count, to);
+      for (int64_t part = 1; part < parts; ++part) {
+        for (int64_t i = 0; i < panel.count; ++i) to[i] += from[part * sum_size + i];
+      }
     }
   });
 }

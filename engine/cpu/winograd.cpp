@@ -284,15 +284,19 @@ class Convolution {
   Tensor& y_;
 };
 
+constexpr int64_t block_size = 96;  // tiles whose panel stays in the first-level cache
+
 /// du(p, o) += sum over `count` tiles of z(p, tile)[begin + o] v(p, tile)[0, ic), for the output channels [begin, end).
 void add_products(const Planes& z, const Planes& v, int64_t count, int64_t begin, int64_t end, Planes& du) {
   for (int64_t p = 0; p < positions; ++p) {
     for (int64_t index = 0; index < Panel::number(v.columns); ++index) {
       const Panel panel(index, v.columns);
       with_vectors(panel.vectors, [&]<int V>() {
-        for (int64_t o = begin; o < end; o += lanes) {
-          add_outer_products<V>(count, lanes, z.at(p, 0, o), z.panel, v.at(p, 0, panel.begin),
-                                du.at(p, o - begin, panel.begin), du.columns);
+        for (int64_t t = 0; t < count; t += block_size) {
+          for (int64_t o = begin; o < end; o += lanes) {
+            add_outer_products<V>(std::min(block_size, count - t), lanes, z.at(p, t, o), z.panel,
+                                  v.at(p, t, panel.begin), du.at(p, o - begin, panel.begin), panel.width());
+          }
         }
       });
     }
@@ -342,16 +346,16 @@ void backward_weight(const Tensor& dy, const Tensor& x, const Conv2dSpec& spec, 
       transform_tiles<tile_size, slope_matrix>(tiles, dy, begin, end, z, begin);
     });
     parallel_for(oc, lanes, [&](int64_t begin, int64_t end) {
-      Planes du(end - begin, ic, ic);
+      Planes du(end - begin, ic, panel_width);
       du.clear();
       add_products(z, v, count, begin, end, du);
       weight_gradient(du, begin, begin, end, dweight);
     });
     return;
   }
-  constexpr int64_t parts = 8, block = 48;
+  constexpr int64_t parts = 8, block = block_size;
   std::vector<Planes> sums;
-  for (int64_t part = 0; part < parts; ++part) sums.emplace_back(oc, ic, ic);
+  for (int64_t part = 0; part < parts; ++part) sums.emplace_back(oc, ic, panel_width);
   parallel_for(parts, 1, [&](int64_t part, int64_t) {
     Planes& du = sums[static_cast<size_t>(part)];
     du.clear();

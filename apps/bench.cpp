@@ -171,7 +171,7 @@ const std::vector<KernelEntry>& kernels() {
            const Tensor c = Tensor::full({x.shape().last()}, 1);
            return Call{"", 7.0 * static_cast<double>(x.elements()), bytes_of({&x, &x}),
                        [x, c, y = x.clone(), rm = c.clone(), rv = c.clone(), m = c.clone(), s = c.clone()]() mutable {
-                         engine::kernel::batch_norm_train(x, c, c, {}, rm, rv, y, m, s);
+                         engine::kernel::batch_norm_train(x, {}, c, c, {.relu = true}, rm, rv, y, m, s);
                        }};
          });
        }},
@@ -181,7 +181,7 @@ const std::vector<KernelEntry>& kernels() {
            const Tensor c = Tensor::full({x.shape().last()}, 1);
            return Call{"", 9.0 * static_cast<double>(x.elements()), bytes_of({&x, &x, &x}),
                        [x, c, dx = x.clone(), dy = x.clone(), dg = c.clone(), db = c.clone()]() mutable {
-                         engine::kernel::batch_norm_backward(dy, x, c, c, c, true, dx, dg, db);
+                         engine::kernel::batch_norm_backward(dy, x, c, c, c, c, {.relu = true}, true, dx, dg, db);
                        }};
          });
        }},

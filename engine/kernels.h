@@ -28,6 +28,7 @@ struct Pool2dSpec {
 struct BatchNormSpec {
   float eps = 1e-5f;      // added to the variance
   float momentum = 0.1f;  // share of the new value in the running statistics
+  bool relu = false;      // whether a ReLU follows
 };
 struct SgdSpec {
   float lr = 0.1f, momentum = 0, weight_decay = 0;
@@ -52,18 +53,22 @@ KERNEL(conv2d, const Tensor& x, const Tensor& weight, const Conv2dSpec& spec, Te
 KERNEL(conv2d_backward_data, const Tensor& dy, const Tensor& weight, const Conv2dSpec& spec, Tensor& dx)
 KERNEL(conv2d_backward_weight, const Tensor& dy, const Tensor& x, const Conv2dSpec& spec, Tensor& dweight)
 
-// Batch normalisation (Ioffe, Szegedy, 2015) over all but the last extent, the channels c: x, y (..., c); the rest (c).
+// Batch normalisation (Ioffe, Szegedy, 2015) over all but the last extent, the channels c, together with what follows
+// it in a residual network: y = f(gamma (x - mean) inv_std + beta + residual) with f = relu if the spec says so. x, y
+// and residual are (..., c), where an undefined residual stands for zeros; the rest (c).
 
-// y = gamma (x - mean) inv_std + beta with the biased variance of x; writes mean and inv_std = 1 / sqrt(variance +
-// eps), and moves running_mean and running_var (unbiased) towards them
-KERNEL(batch_norm_train, const Tensor& x, const Tensor& gamma, const Tensor& beta, const BatchNormSpec& spec,
-       Tensor& running_mean, Tensor& running_var, Tensor& y, Tensor& mean, Tensor& inv_std)
-// the same with the running statistics; writes inv_std = 1 / sqrt(running_var + eps)
-KERNEL(batch_norm_eval, const Tensor& x, const Tensor& gamma, const Tensor& beta, const BatchNormSpec& spec,
-       const Tensor& running_mean, const Tensor& running_var, Tensor& y, Tensor& inv_std)
-// back through either: `batch_statistics` says whether mean and inv_std were computed from x
-KERNEL(batch_norm_backward, const Tensor& dy, const Tensor& x, const Tensor& gamma, const Tensor& mean,
-       const Tensor& inv_std, bool batch_statistics, Tensor& dx, Tensor& dgamma, Tensor& dbeta)
+// with the biased variance of x; writes mean and inv_std = 1 / sqrt(variance + eps), and moves running_mean and
+// running_var (unbiased) towards them
+KERNEL(batch_norm_train, const Tensor& x, const Tensor& residual, const Tensor& gamma, const Tensor& beta,
+       const BatchNormSpec& spec, Tensor& running_mean, Tensor& running_var, Tensor& y, Tensor& mean, Tensor& inv_std)
+// with the running statistics; writes inv_std = 1 / sqrt(running_var + eps)
+KERNEL(batch_norm_eval, const Tensor& x, const Tensor& residual, const Tensor& gamma, const Tensor& beta,
+       const BatchNormSpec& spec, const Tensor& running_mean, const Tensor& running_var, Tensor& y, Tensor& inv_std)
+// back through either, to dx, dgamma, dbeta: `batch_statistics` says whether mean and inv_std were computed from x; dx
+// in place of dy
+KERNEL(batch_norm_backward, const Tensor& dy, const Tensor& x, const Tensor& gamma, const Tensor& beta,
+       const Tensor& mean, const Tensor& inv_std, const BatchNormSpec& spec, bool batch_statistics, Tensor& dx,
+       Tensor& dgamma, Tensor& dbeta)
 
 // Fully connected: x (n, ic), weight (oc, ic), bias (oc), y (n, oc).
 

@@ -14,9 +14,10 @@ Variable scale(const Variable& x, float factor);
 
 Variable conv2d(const Variable& x, const Variable& weight, const Conv2dSpec& spec = {});
 
-/// With train, normalises by the statistics of x and updates the running ones; without, by the running ones.
+/// With train, normalises by the statistics of x and updates the running ones; without, by the running ones. Then adds
+/// a residual of the shape of x, if one is given, and takes the ReLU, if the spec says so.
 Variable batch_norm(const Variable& x, const Variable& gamma, const Variable& beta, Tensor running_mean,
-                    Tensor running_var, bool train, const BatchNormSpec& spec = {});
+                    Tensor running_var, bool train, const BatchNormSpec& spec = {}, const Variable& residual = {});
 
 Variable linear(const Variable& x, const Variable& weight, const Variable& bias);
 

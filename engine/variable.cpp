@@ -38,7 +38,7 @@ class Graph {
     root_->grad = dy;
     for (std::shared_ptr<Node>& node : nodes_) {
       if (node->leaf || !node->grad.defined()) continue;
-      const Tensor gradient = std::move(node->grad);
+      Tensor gradient = std::move(node->grad);
       const Backward backward = std::move(node->backward);
       Gradients dx(*node, gradient.device(), wanted);
       backward(gradient, dx);

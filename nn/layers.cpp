@@ -60,6 +60,11 @@ Variable BatchNorm::forward(const Variable& x, Mode mode) {
   return engine::batch_norm(x, gamma_, beta_, running_mean_, running_var_, mode == Mode::train);
 }
 
+Variable BatchNorm::forward_relu(const Variable& x, Mode mode, const Variable& residual) {
+  return engine::batch_norm(x, gamma_, beta_, running_mean_, running_var_, mode == Mode::train, {.relu = true},
+                            residual);
+}
+
 void BatchNorm::collect(const std::string& name, State& state) const {
   state.push_back({name + "weight", Entry::Kind::offset, gamma_});
   state.push_back({name + "bias", Entry::Kind::offset, beta_});

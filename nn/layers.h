@@ -26,6 +26,8 @@ class BatchNorm : public Module {
  public:
   explicit BatchNorm(int64_t channels);
   engine::Variable forward(const engine::Variable& x, Mode mode) override;
+  /// relu(batch norm(x) + residual), in one op; without a residual relu(batch norm(x)).
+  engine::Variable forward_relu(const engine::Variable& x, Mode mode, const engine::Variable& residual = {});
   void collect(const std::string& name, State& state) const override;
 
  private:

@@ -3,7 +3,7 @@
 namespace engine {
 
 Variable batch_norm(const Variable& x, const Variable& gamma, const Variable& beta, Tensor running_mean,
-                    Tensor running_var, bool train, const BatchNormSpec& spec) {
+                    Tensor running_var, bool train, const BatchNormSpec& spec, const Variable& residual) {
   const Shape& in = x.shape();
   ENSURE(in.rank() >= 1 && in.elements() > 0, "batch_norm: input ", in, " is empty");
   const Shape channels{in.last()};
@@ -12,20 +12,35 @@ Variable batch_norm(const Variable& x, const Variable& gamma, const Variable& be
   }
   ENSURE(!train || in.elements() > in.last(), "batch_norm: training needs more than one value a channel, got input ",
          in);
+  ENSURE(!residual.value().defined() || residual.shape() == in, "batch_norm: input ", in, " and residual ",
+         residual.shape());
 
   const Device device = x.value().device();
   Tensor y(in, device), mean(channels, device), inv_std(channels, device);
   if (train) {
-    kernel::batch_norm_train(x.value(), gamma.value(), beta.value(), spec, running_mean, running_var, y, mean, inv_std);
+    kernel::batch_norm_train(x.value(), residual.value(), gamma.value(), beta.value(), spec, running_mean, running_var,
+                             y, mean, inv_std);
   } else {
-    kernel::batch_norm_eval(x.value(), gamma.value(), beta.value(), spec, running_mean, running_var, y, inv_std);
+    kernel::batch_norm_eval(x.value(), residual.value(), gamma.value(), beta.value(), spec, running_mean, running_var,
+                            y, inv_std);
     mean = running_mean.clone();  // backward needs the one that was used, even if training moves it meanwhile
   }
-  return record("batch_norm", y, {x, gamma, beta},
-                [x = x.value(), gamma = gamma.value(), mean, inv_std, train](const Tensor& dy, Gradients& dx) {
-                  Tensor dvalue(x.shape(), x.device()), dgamma(gamma.shape(), x.device()),
-                      dbeta(gamma.shape(), x.device());
-                  kernel::batch_norm_backward(dy, x, gamma, mean, inv_std, train, dvalue, dgamma, dbeta);
+  // Only a ReLU of a sum needs to see its output again.
+  const bool masked = spec.relu && residual.value().defined();
+  return record("batch_norm", y, {x, gamma, beta, residual},
+                [x = x.value(), gamma = gamma.value(), beta = beta.value(), mean, inv_std, train, spec, masked,
+                 y = masked ? y : Tensor()](const Tensor& dy, Gradients& dx) {
+                  Tensor slope = dy;
+                  BatchNormSpec rest = spec;
+                  if (masked) {
+                    if (!dy.unique()) slope = Tensor(dy.shape(), dy.device());
+                    kernel::relu_backward(dy, y, slope);
+                    rest.relu = false;
+                  }
+                  dx.give(3, slope);
+                  Tensor dgamma(gamma.shape(), x.device()), dbeta(gamma.shape(), x.device());
+                  Tensor dvalue(x.shape(), x.device());
+                  kernel::batch_norm_backward(slope, x, gamma, beta, mean, inv_std, rest, train, dvalue, dgamma, dbeta);
                   dx.give(0, std::move(dvalue));
                   dx.give(1, std::move(dgamma));
                   dx.give(2, std::move(dbeta));

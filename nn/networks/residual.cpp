@@ -21,10 +21,9 @@ class BasicBlock : public Module {
   }
 
   Variable forward(const Variable& x, Mode mode) override {
-    const Variable inner = engine::relu(bn1_.forward(conv1_.forward(x, mode), mode));
-    const Variable residual = bn2_.forward(conv2_.forward(inner, mode), mode);
+    const Variable inner = bn1_.forward_relu(conv1_.forward(x, mode), mode);
     const Variable shortcut = shortcut_ ? shortcut_bn_->forward(shortcut_->forward(x, mode), mode) : x;
-    return engine::relu(engine::add(residual, shortcut));
+    return bn2_.forward_relu(conv2_.forward(inner, mode), mode, shortcut);
   }
 
   void collect(const std::string& name, State& state) const override {
@@ -63,7 +62,7 @@ class ResidualNetwork : public Module {
   }
 
   Variable forward(const Variable& x, Mode mode) override {
-    Variable y = engine::relu(bn1_.forward(conv1_.forward(x, mode), mode));
+    Variable y = bn1_.forward_relu(conv1_.forward(x, mode), mode);
     for (auto& stage : stages_) {
       for (auto& block : stage) y = block->forward(y, mode);
     }

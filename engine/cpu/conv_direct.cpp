@@ -51,14 +51,14 @@ class Chunk {
     if (first + R <= pixels && panel.count == V * lanes) {
       gather_product<V>(
           count, weights_.depth(), [&](int64_t t, int r) { return table[t * pixels + r] + from; }, b,
-          [&](int r) { return result[static_cast<size_t>(first + r)] + to; });
+          [&](int r, int v) { return result[static_cast<size_t>(first + r)] + to + v * lanes; });
     } else {  // a tile that reaches beyond the result is computed aside
       float aside[R * V * lanes];
       const int64_t rows = std::min<int64_t>(R, pixels - first);
       gather_product<V>(
           count, weights_.depth(),
           [&](int64_t t, int r) { return table[t * pixels + std::min<int64_t>(r, rows - 1)] + from; }, b,
-          [&](int r) { return aside + r * V * lanes; });
+          [&](int r, int v) { return aside + (r * V + v) * lanes; });
       for (int64_t r = 0; r < rows; ++r) {
         std::copy_n(aside + r * V * lanes, panel.count, result[static_cast<size_t>(first + r)] + to);
       }
@@ -145,16 +145,19 @@ constexpr int64_t weight_pixels = 64;
 void copy_windows(const Tensor& x, const Shape& k, const Shape& y, const Conv2dSpec& spec, int64_t group, int64_t first,
                   int64_t last, const Panel& panel, float* windows) {
   const Shape& in = x.shape();
-  const int64_t ic = k[3], end = panel.begin + panel.count;
+  const int64_t ic = k[3], row = k[2] * ic, end = panel.begin + panel.count;
   for (int64_t p = first; p < last; ++p, windows += panel.width()) {
     const int64_t image = p / (y[1] * y[2]);
     const int64_t y0 = p / y[2] % y[1] * spec.stride - spec.pad, x0 = p % y[2] * spec.stride - spec.pad;
     float* to = windows;
     for (int64_t column = panel.begin; column < end;) {
-      const int64_t tap = column / ic, skip = column % ic, count = std::min(ic - skip, end - column);
-      const int64_t iy = y0 + tap / k[2], ix = x0 + tap % k[2];
-      if (iy >= 0 && iy < in[1] && ix >= 0 && ix < in[2]) {
-        const float* from = x.data() + ((image * in[1] + iy) * in[2] + ix) * in[3] + group * ic + skip;
+      // A row of the window is one run of memory, unless it leaves the image or pixels hold channels of other groups.
+      const int64_t iy = y0 + column / row, skip = column % row, ix = x0 + skip / ic;
+      const bool row_inside = iy >= 0 && iy < in[1];
+      const bool whole = row_inside && spec.groups == 1 && x0 >= 0 && x0 + k[2] <= in[2];
+      const int64_t count = std::min(whole ? row - skip : ic - skip % ic, end - column);
+      if (row_inside && ix >= 0 && ix < in[2]) {
+        const float* from = x.data() + ((image * in[1] + iy) * in[2] + ix) * in[3] + group * ic + skip % ic;
         to = std::copy_n(from, count, to);
       } else {
         to = std::fill_n(to, count, 0.0f);
@@ -204,7 +207,7 @@ void backward_weight(const Tensor& dy, const Tensor& x, const Conv2dSpec& spec, 
             for (int64_t o = 0; o < rows; o += lanes) {
               const int64_t width = std::min<int64_t>(lanes, rows - o);
               add_outer_products<V>(
-                  end - begin, width, slopes.data() + o * (end - begin), width, windows.data(),
+                  end - begin, width, slopes.data() + o * (end - begin), width, {windows.data(), panel.width(), lanes},
                   sums.data() + part * sum_size + (group * wide + panel.begin) * rows + o * panel.width(),
                   panel.width());
             }

@@ -49,7 +49,8 @@ void with_vectors(int vectors, Run run) {
   }
 }
 
-/// c(r)[0, V lanes) = sum over taps t and k < depth of a(t, r)[k] b(t)[k V lanes + ...], for every r < tile_rows(V).
+/// c(r, v)[0, lanes) = sum over taps t and k < depth of a(t, r)[k] b(t)[(k V + v) lanes + ...], for every r <
+/// tile_rows(V) and v < V.
 template <int V, class A, class B, class C>
 inline void gather_product(int64_t taps, int64_t depth, A a, B b, C c) {
   constexpr int R = tile_rows(V);
@@ -77,25 +78,31 @@ inline void gather_product(int64_t taps, int64_t depth, A a, B b, C c) {
   }
 #pragma GCC unroll 16
   for (int r = 0; r < R; ++r) {
-    float* to = c(r);
 #pragma GCC unroll 4
-    for (int v = 0; v < V; ++v) store(to + v * lanes, sum[r][v]);
+    for (int v = 0; v < V; ++v) store(c(r, v), sum[r][v]);
   }
 }
 
-/// c[r stride + ...] += sum over k < depth of a[k a_stride + r] b[k V lanes + ...], for every r < R.
+/// Rows of V vectors: row k starts at data + k stride, and its vectors are `step` apart.
+struct Rows {
+  const float* data;
+  int64_t stride, step;
+};
+
+/// c[r stride + ...] += sum over k < depth of a[k a_stride + r] b[k], for every r < R.
 template <int R, int V>
-inline void outer_products(int64_t depth, const float* a, int64_t a_stride, const float* b, float* c, int64_t stride) {
+inline void outer_products(int64_t depth, const float* a, int64_t a_stride, Rows b, float* c, int64_t stride) {
   Vector sum[R][V];
 #pragma GCC unroll 16
   for (int r = 0; r < R; ++r) {
 #pragma GCC unroll 4
     for (int v = 0; v < V; ++v) sum[r][v] = load(c + r * stride + v * lanes);
   }
-  for (int64_t k = 0; k < depth; ++k, a += a_stride, b += V * lanes) {
+  const float* row = b.data;
+  for (int64_t k = 0; k < depth; ++k, a += a_stride, row += b.stride) {
     Vector right[V];
 #pragma GCC unroll 4
-    for (int v = 0; v < V; ++v) right[v] = load(b + v * lanes);
+    for (int v = 0; v < V; ++v) right[v] = load(row + v * b.step);
 #pragma GCC unroll 16
     for (int r = 0; r < R; ++r) {
 #pragma GCC unroll 4
@@ -112,7 +119,7 @@ inline void outer_products(int64_t depth, const float* a, int64_t a_stride, cons
 /// c (rows, V lanes) += a^T b for a (depth, rows), b (depth, V lanes); rows is a multiple of row_quantum.
 constexpr int64_t row_quantum = 2;
 template <int V>
-inline void add_outer_products(int64_t depth, int64_t rows, const float* a, int64_t a_stride, const float* b, float* c,
+inline void add_outer_products(int64_t depth, int64_t rows, const float* a, int64_t a_stride, Rows b, float* c,
                                int64_t stride) {
   constexpr int R = lanes == 16 || V == 1 ? 6 : 4;
   int64_t r = 0;

@@ -189,9 +189,9 @@ void transform_tiles(const Tiles& tiles, const Tensor& x, int64_t begin, int64_t
     const auto pixels = tiles.pixels<Size, const float>(tile, x.data(), x.shape(), zeros.data());
     for (int64_t k = 0; k < c; k += lanes) {
       float* to = planes.at(0, row, k);
-      transform<window, Size, M>(
-          [&](int i, int j) { return load(pixels[static_cast<size_t>(i * Size + j)] + k); },
-          [&](int i, int j, Vector value) { store(to + (i * window + j) * planes.size, value); });
+      const int64_t size = planes.size;
+      transform<window, Size, M>([&](int i, int j) { return load(pixels[static_cast<size_t>(i * Size + j)] + k); },
+                                 [&](int i, int j, Vector value) { store(to + (i * window + j) * size, value); });
     }
   }
 }
@@ -258,8 +258,9 @@ class Convolution {
       for (int64_t p = 0; p < positions; ++p) {
         for (int64_t i = 0; i < count; i += tile_rows(V)) {
           gather_product<V>(
-              1, v.columns, [&](int64_t, int r) { return v.at(p, row + i, 0) + r * v.columns; },
-              [&](int64_t) { return u.at(p, 0, 0); }, [&](int r) { return m.at(p, i, 0) + r * V * lanes; });
+              1, v.columns, [in = v.at(p, row + i, 0), stride = v.columns](int64_t, int r) { return in + r * stride; },
+              [&](int64_t) { return u.at(p, 0, 0); },
+              [out = m.at(p, i, 0)](int r, int v) { return out + (r * V + v) * lanes; });
         }
       }
     });
@@ -268,8 +269,9 @@ class Convolution {
       const auto pixels = tiles_.pixels<tile_size, float>(begin + i, y_.data(), y_.shape(), nowhere.data());
       for (int64_t k = 0; k < panel.width(); k += lanes) {
         const float* from = m.at(0, i, k);
+        const int64_t size = m.size;
         transform<tile_size, window, output_matrix>(
-            [&](int i, int j) { return load(from + (i * window + j) * m.size); },
+            [&](int i, int j) { return load(from + (i * window + j) * size); },
             [&](int i, int j, Vector value) {
               store(pixels[static_cast<size_t>(i * tile_size + j)] + panel.begin + k, value);
             });
@@ -295,7 +297,8 @@ void add_products(const Planes& z, const Planes& v, int64_t count, int64_t begin
         for (int64_t t = 0; t < count; t += block_size) {
           for (int64_t o = begin; o < end; o += lanes) {
             add_outer_products<V>(std::min(block_size, count - t), lanes, z.at(p, t, o), z.panel,
-                                  v.at(p, t, panel.begin), du.at(p, o - begin, panel.begin), panel.width());
+                                  {v.at(p, t, panel.begin), panel.width(), lanes}, du.at(p, o - begin, panel.begin),
+                                  panel.width());
           }
         }
       });

@@ -6,6 +6,23 @@
 // conv2d_backward_data and conv2d_backward_weight.
 namespace engine::cpu {
 
+/// Walks over the cells of n grids (h, w) in order; dividing at every step would cost more than the work on a cell.
+class Walk {
+ public:
+  Walk(int64_t start, int64_t h, int64_t w) : image(start / (h * w)), y(start / w % h), x(start % w), h_(h), w_(w) {}
+  void next() {
+    if (++x < w_) return;
+    x = 0;
+    if (++y < h_) return;
+    y = 0;
+    ++image;
+  }
+  int64_t image, y, x;
+
+ private:
+  int64_t h_, w_;
+};
+
 /// Tap by tap; any shape.
 namespace direct {
 void forward(const Tensor& x, const Tensor& weight, const Conv2dSpec& spec, Tensor& y);

@@ -80,15 +80,17 @@ void forward(const Tensor& x, const Tensor& weight, const Conv2dSpec& spec, Tens
     const int64_t pixels = end - begin;
     chunk.source.resize(static_cast<size_t>(k[1] * k[2] * pixels));
     for (int64_t tap = 0; tap < k[1] * k[2]; ++tap) chunk.taps.push_back(tap);
-    for (int64_t p = begin; p < end; ++p) {
+    Walk at(begin, out[1], out[2]);
+    for (int64_t p = begin; p < end; ++p, at.next()) {
       chunk.result.push_back(y.data() + p * out[3]);
-      const int64_t image = p / (out[1] * out[2]);
-      const int64_t y0 = p / out[2] % out[1] * spec.stride - spec.pad, x0 = p % out[2] * spec.stride - spec.pad;
+      const int64_t y0 = at.y * spec.stride - spec.pad, x0 = at.x * spec.stride - spec.pad;
       const float** to = chunk.source.data() + (p - begin);
-      for (int64_t iy = y0; iy < y0 + k[1]; ++iy) {
-        for (int64_t ix = x0; ix < x0 + k[2]; ++ix, to += pixels) {
-          const bool inside = iy >= 0 && iy < in[1] && ix >= 0 && ix < in[2];
-          *to = inside ? x.data() + ((image * in[1] + iy) * in[2] + ix) * in[3] : zeros.data();
+      const float* corner = x.data() + ((at.image * in[1] + y0) * in[2] + x0) * in[3];
+      for (int64_t ky = 0; ky < k[1]; ++ky) {
+        const bool row_inside = y0 + ky >= 0 && y0 + ky < in[1];
+        for (int64_t kx = 0; kx < k[2]; ++kx, to += pixels) {
+          const bool inside = row_inside && x0 + kx >= 0 && x0 + kx < in[2];
+          *to = inside ? corner + (ky * in[2] + kx) * in[3] : zeros.data();
         }
       }
     }
@@ -119,13 +121,16 @@ void backward_data(const Tensor& dy, const Tensor& weight, const Conv2dSpec& spe
       for (int64_t ky = phase / s; ky < k[1]; ky += s) {
         for (int64_t kx = phase % s; kx < k[2]; kx += s) {
           chunk.taps.push_back(ky * k[2] + kx);
+          const int64_t first = columns.empty() ? 0 : (columns[0] + spec.pad - kx) / s;  // the next ones follow
+          const int64_t before = columns.empty() ? 0 : columns[0] + spec.pad - kx;
           for (int64_t row : rows) {
             const int64_t image = row / in[1], y = row % in[1] + spec.pad - ky, oy = y / s;
-            for (int64_t ix : columns) {
-              const int64_t left = ix + spec.pad - kx, ox = left / s;
-              const bool inside = y >= 0 && oy < out[1] && left >= 0 && ox < out[2];
-              chunk.source.push_back(inside ? dy.data() + ((image * out[1] + oy) * out[2] + ox) * out[3]
-                                            : zeros.data());
+            const bool row_inside = y >= 0 && oy < out[1];
+            const float* slopes = dy.data() + (image * out[1] + oy) * out[2] * out[3];
+            for (size_t i = 0; i < columns.size(); ++i) {
+              const int64_t ox = first + static_cast<int64_t>(i);
+              const bool inside = row_inside && before + s * static_cast<int64_t>(i) >= 0 && ox < out[2];
+              chunk.source.push_back(inside ? slopes + ox * out[3] : zeros.data());
             }
           }
         }
@@ -141,28 +146,43 @@ namespace {
 // panel of columns at a time, so that it stays in the first-level cache while all output channels use it.
 constexpr int64_t weight_pixels = 64;
 
+/// Copies a short run; returns the end of the copy.
+inline float* copy(const float* from, int64_t count, float* to) {
+  int64_t i = 0;
+  for (; i + lanes <= count; i += lanes) store(to + i, load(from + i));
+  for (; i < count; ++i) to[i] = from[i];
+  return to + count;
+}
+
 /// Copies columns [begin, end) of the windows of pixels [first, last) of y, for one group: windows[pixel][column].
 void copy_windows(const Tensor& x, const Shape& k, const Shape& y, const Conv2dSpec& spec, int64_t group, int64_t first,
                   int64_t last, const Panel& panel, float* windows) {
   const Shape& in = x.shape();
   const int64_t ic = k[3], row = k[2] * ic, end = panel.begin + panel.count;
-  for (int64_t p = first; p < last; ++p, windows += panel.width()) {
-    const int64_t image = p / (y[1] * y[2]);
-    const int64_t y0 = p / y[2] % y[1] * spec.stride - spec.pad, x0 = p % y[2] * spec.stride - spec.pad;
+  Walk at(first, y[1], y[2]);
+  for (int64_t p = first; p < last; ++p, windows += panel.width(), at.next()) {
+    const int64_t image = at.image, y0 = at.y * spec.stride - spec.pad, x0 = at.x * spec.stride - spec.pad;
     float* to = windows;
-    for (int64_t column = panel.begin; column < end;) {
-      // A row of the window is one run of memory, unless it leaves the image or pixels hold channels of other groups.
-      const int64_t iy = y0 + column / row, skip = column % row, ix = x0 + skip / ic;
-      const bool row_inside = iy >= 0 && iy < in[1];
-      const bool whole = row_inside && spec.groups == 1 && x0 >= 0 && x0 + k[2] <= in[2];
-      const int64_t count = std::min(whole ? row - skip : ic - skip % ic, end - column);
-      if (row_inside && ix >= 0 && ix < in[2]) {
-        const float* from = x.data() + ((image * in[1] + iy) * in[2] + ix) * in[3] + group * ic + skip % ic;
-        to = std::copy_n(from, count, to);
-      } else {
-        to = std::fill_n(to, count, 0.0f);
+    int64_t ky = panel.begin / row, skip = panel.begin % row;
+    for (int64_t column = panel.begin; column < end; ++ky, skip = 0) {
+      const int64_t iy = y0 + ky, stop = std::min(row, skip + end - column);
+      column += stop - skip;
+      if (iy < 0 || iy >= in[1]) {
+        to = std::fill_n(to, stop - skip, 0.0f);
+        continue;
       }
-      column += count;
+      // A row of the window is one run of memory, unless it leaves the image or pixels hold channels of other groups.
+      const float* from = x.data() + ((image * in[1] + iy) * in[2] + x0) * in[3] + group * ic;
+      if (spec.groups == 1 && x0 >= 0 && x0 + k[2] <= in[2]) {
+        to = copy(from + skip, stop - skip, to);
+        continue;
+      }
+      while (skip < stop) {
+        const int64_t kx = skip / ic, count = std::min(ic - skip % ic, stop - skip);
+        if (x0 + kx >= 0 && x0 + kx < in[2]) to = copy(from + kx * in[3] + skip % ic, count, to);
+        else to = std::fill_n(to, count, 0.0f);
+        skip += count;
+      }
     }
     std::fill(to, windows + panel.width(), 0.0f);
   }
@@ -197,7 +217,7 @@ void backward_weight(const Tensor& dy, const Tensor& x, const Conv2dSpec& spec, 
         for (int64_t o = 0; o < rows; o += lanes) {
           const int64_t width = std::min<int64_t>(lanes, rows - o), real = std::min(width, oc - o);
           for (int64_t p = begin; p < end; ++p, to += width) {
-            std::fill(std::copy_n(dy.data() + p * out[3] + group * oc + o, real, to), to + width, 0.0f);
+            std::fill(copy(dy.data() + p * out[3] + group * oc + o, real, to), to + width, 0.0f);
           }
         }
         for (int64_t index = panels * slice / slices; index < panels * (slice + 1) / slices; ++index) {

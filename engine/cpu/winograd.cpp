@@ -135,19 +135,26 @@ class Tiles {
   }
   int64_t count() const { return count_; }
 
-  /// Pixel pointers of one tile: Size x Size of them from (y0, x0) in image n of `images`, `outside` for those beyond.
+  Walk from(int64_t tile) const { return {tile, rows_, columns_}; }
+
+  /// Pointers to the Size x Size pixels of the tile `at` in `images`, and to `outside` for those beyond the image.
+  /// Tiles of 6x6 begin `pad` pixels before those of 4x4.
   template <int Size, class Float>
-  std::array<Float*, Size * Size> pixels(int64_t tile, Float* images, const Shape& shape, Float* outside) const {
-    const int64_t pad = Size == window ? pad_ : 0;
-    const int64_t n = tile / (rows_ * columns_);
-    const int64_t y0 = tile / columns_ % rows_ * tile_size - pad, x0 = tile % columns_ * tile_size - pad;
+  std::array<Float*, Size * Size> pixels(const Walk& at, Float* images, const Shape& shape, Float* outside) const {
+    const int64_t pad = Size == window ? pad_ : 0, h = shape[1], w = shape[2], c = shape[3];
+    const int64_t y0 = at.y * tile_size - pad, x0 = at.x * tile_size - pad;
+    Float* corner = images + ((at.image * h + y0) * w + x0) * c;
     std::array<Float*, Size * Size> pointers;
+    if (y0 >= 0 && x0 >= 0 && y0 + Size <= h && x0 + Size <= w) {
+      for (int i = 0; i < Size; ++i) {
+        for (int j = 0; j < Size; ++j) pointers[static_cast<size_t>(i * Size + j)] = corner + (i * w + j) * c;
+      }
+      return pointers;
+    }
     for (int i = 0; i < Size; ++i) {
-      const bool row_inside = y0 + i >= 0 && y0 + i < shape[1];
-      Float* row = images + ((n * shape[1] + y0 + i) * shape[2] + x0) * shape[3];
       for (int j = 0; j < Size; ++j) {
-        const bool inside = row_inside && x0 + j >= 0 && x0 + j < shape[2];
-        pointers[static_cast<size_t>(i * Size + j)] = inside ? row + j * shape[3] : outside;
+        const bool inside = y0 + i >= 0 && y0 + i < h && x0 + j >= 0 && x0 + j < w;
+        pointers[static_cast<size_t>(i * Size + j)] = inside ? corner + (i * w + j) * c : outside;
       }
     }
     return pointers;
@@ -175,7 +182,7 @@ struct Planes {
 
  private:
   int64_t offset(int64_t position, int64_t row, int64_t column) const {
-    const int64_t begin = column / panel * panel, width = std::min(panel, columns - begin);
+    const int64_t begin = panel == columns ? 0 : column / panel * panel, width = std::min(panel, columns - begin);
     return position * size + begin * rows + row * width + column - begin;
   }
 };
@@ -185,8 +192,9 @@ template <int Size, const Matrix<window, Size>& M>
 void transform_tiles(const Tiles& tiles, const Tensor& x, int64_t begin, int64_t end, Planes& planes, int64_t row) {
   const int64_t c = x.shape()[3];
   const Tensor zeros = Tensor::zeros({c});
-  for (int64_t tile = begin; tile < end; ++tile, ++row) {
-    const auto pixels = tiles.pixels<Size, const float>(tile, x.data(), x.shape(), zeros.data());
+  Walk at = tiles.from(begin);
+  for (int64_t tile = begin; tile < end; ++tile, ++row, at.next()) {
+    const auto pixels = tiles.pixels<Size, const float>(at, x.data(), x.shape(), zeros.data());
     for (int64_t k = 0; k < c; k += lanes) {
       float* to = planes.at(0, row, k);
       const int64_t size = planes.size;
@@ -265,8 +273,9 @@ class Convolution {
       }
     });
     Tensor nowhere({y_.shape()[3]});
-    for (int64_t i = 0; i < count; ++i) {
-      const auto pixels = tiles_.pixels<tile_size, float>(begin + i, y_.data(), y_.shape(), nowhere.data());
+    Walk at = tiles_.from(begin);
+    for (int64_t i = 0; i < count; ++i, at.next()) {
+      const auto pixels = tiles_.pixels<tile_size, float>(at, y_.data(), y_.shape(), nowhere.data());
       for (int64_t k = 0; k < panel.width(); k += lanes) {
         const float* from = m.at(0, i, k);
         const int64_t size = m.size;

@@ -6,8 +6,8 @@ namespace nn {
 
 const std::vector<NetworkEntry>& networks() {
   static const std::vector<NetworkEntry> table{
-      {"linear", linear},     {"resnet18", resnet18}, {"resnet20", resnet20},
-      {"resnet32", resnet32}, {"resnet56", resnet56},
+      {"linear", linear},     {"resnet18", resnet18},   {"resnet20", resnet20}, {"resnet32", resnet32},
+      {"resnet56", resnet56}, {"resnext50", resnext50}, {"wrn28-2", wrn28_2},   {"wrn28-8", wrn28_8},
   };
   return table;
 }

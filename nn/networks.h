@@ -31,10 +31,15 @@ std::unique_ptr<Module> linear(const NetworkOptions& options);
 
 // nn/networks/resnet.cpp
 std::unique_ptr<Module> resnet18(const NetworkOptions& options);
+std::unique_ptr<Module> resnext50(const NetworkOptions& options);  // 32x4d
 
 // nn/networks/thin_resnet.cpp
 std::unique_ptr<Module> resnet20(const NetworkOptions& options);
 std::unique_ptr<Module> resnet32(const NetworkOptions& options);
 std::unique_ptr<Module> resnet56(const NetworkOptions& options);
+
+// nn/networks/wide_resnet.cpp
+std::unique_ptr<Module> wrn28_2(const NetworkOptions& options);
+std::unique_ptr<Module> wrn28_8(const NetworkOptions& options);
 
 }  // namespace nn

@@ -96,5 +96,6 @@ TEST_CASE("eval mode uses the running statistics and changes nothing") {
 TEST_CASE("an unknown network is answered with the nearest one") {
   CHECK_THROWS_WITH(
       nn::make_network("resnet19", {}),
-      "unknown model 'resnet19': did you mean 'resnet18'? known: linear, resnet18, resnet20, resnet32, resnet56");
+      "unknown model 'resnet19': did you mean 'resnet18'? known: linear, resnet18, resnet20, resnet32, resnet56, "
+      "resnext50, wrn28-2, wrn28-8");
 }

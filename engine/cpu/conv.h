@@ -30,6 +30,14 @@ void backward_data(const Tensor& dy, const Tensor& weight, const Conv2dSpec& spe
 void backward_weight(const Tensor& dy, const Tensor& x, const Conv2dSpec& spec, Tensor& dweight);
 }  // namespace direct
 
+/// Groups smaller than a vector.
+namespace grouped {
+bool fits(const Shape& weight, const Conv2dSpec& spec, int64_t largest_group);
+void forward(const Tensor& x, const Tensor& weight, const Conv2dSpec& spec, Tensor& y);
+void backward_data(const Tensor& dy, const Tensor& weight, const Conv2dSpec& spec, Tensor& dx);
+void backward_weight(const Tensor& dy, const Tensor& x, const Conv2dSpec& spec, Tensor& dweight);
+}  // namespace grouped
+
 /// 3x3 kernels at stride 1 with a quarter of the multiplications.
 namespace winograd {
 bool fits(const Shape& x, const Shape& weight, const Conv2dSpec& spec, const Shape& y);

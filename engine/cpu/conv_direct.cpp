@@ -1,7 +1,7 @@
 #include <algorithm>
-#include <vector>
 
 #include "engine/cpu/conv.h"
+#include "engine/cpu/gather.h"
 #include "engine/cpu/packed_weights.h"
 #include "engine/parallel.h"
 
@@ -16,25 +16,18 @@
 namespace engine::cpu::direct {
 namespace {
 
-/// Result pixels of a chunk; a multiple of every tile_rows().
-constexpr int64_t chunk_pixels = 192;
-
-/// The products of one chunk: y[p] = sum over taps of x[p, tap] weights[tap], for pixels given by pointers.
-class Chunk {
+/// The products of gathered pixels: y[p] = sum over taps of source[tap, p] weights[tap].
+class Products {
  public:
-  Chunk(const PackedWeights& weights, int64_t groups) : weights_(weights), groups_(groups) {}
+  Products(const Gather& gather, const PackedWeights& weights, int64_t groups, Tensor& y)
+      : gather_(gather), weights_(weights), groups_(groups), y_(y) {}
 
-  std::vector<int64_t> taps;         // which taps of the weights
-  std::vector<const float*> source;  // (taps, pixels): the channels of a pixel, or zeros
-  std::vector<float*> result;        // (pixels)
-
-  void multiply() {
-    const auto pixels = static_cast<int64_t>(result.size());
+  void run() {
     for (int64_t group = 0; group < groups_; ++group) {
       for (int64_t index = 0; index < weights_.panels(); ++index) {
         const Panel panel = weights_.panel(index);
         with_vectors(panel.vectors, [&]<int V>() {
-          for (int64_t p = 0; p < pixels; p += tile_rows(V)) tile<V>(group, index, panel, p, pixels);
+          for (int64_t p = 0; p < gather_.pixels(); p += tile_rows(V)) tile<V>(group, index, panel, p);
         });
       }
     }
@@ -42,100 +35,54 @@ class Chunk {
 
  private:
   template <int V>
-  void tile(int64_t group, int64_t index, const Panel& panel, int64_t first, int64_t pixels) {
+  void tile(int64_t group, int64_t index, const Panel& panel, int64_t first) {
     constexpr int R = tile_rows(V);
     const int64_t from = group * weights_.depth(), to = group * weights_.columns() + panel.begin;
-    const float* const* table = source.data() + first;
-    const auto b = [&](int64_t t) { return weights_.tap(group, index, taps[static_cast<size_t>(t)]); };
-    const auto count = static_cast<int64_t>(taps.size());
+    const int64_t pixels = gather_.pixels(), channels = y_.shape()[3];
+    const auto taps = static_cast<int64_t>(gather_.taps.size());
+    const float* const* source = gather_.source.data() + first;
+    const int64_t* result = gather_.result.data() + first;
+    const auto b = [&](int64_t t) { return weights_.tap(group, index, gather_.taps[static_cast<size_t>(t)]); };
+    float* y = y_.data();
     if (first + R <= pixels && panel.count == V * lanes) {
       gather_product<V>(
-          count, weights_.depth(), [&](int64_t t, int r) { return table[t * pixels + r] + from; }, b,
-          [&](int r, int v) { return result[static_cast<size_t>(first + r)] + to + v * lanes; });
+          taps, weights_.depth(), [=](int64_t t, int r) { return source[t * pixels + r] + from; }, b,
+          [=](int r, int v) { return y + result[r] * channels + to + v * lanes; });
     } else {  // a tile that reaches beyond the result is computed aside
       float aside[R * V * lanes];
       const int64_t rows = std::min<int64_t>(R, pixels - first);
       gather_product<V>(
-          count, weights_.depth(),
-          [&](int64_t t, int r) { return table[t * pixels + std::min<int64_t>(r, rows - 1)] + from; }, b,
+          taps, weights_.depth(),
+          [=](int64_t t, int r) { return source[t * pixels + std::min<int64_t>(r, rows - 1)] + from; }, b,
           [&](int r, int v) { return aside + (r * V + v) * lanes; });
       for (int64_t r = 0; r < rows; ++r) {
-        std::copy_n(aside + r * V * lanes, panel.count, result[static_cast<size_t>(first + r)] + to);
+        std::copy_n(aside + r * V * lanes, panel.count, y + result[r] * channels + to);
       }
     }
   }
 
+  const Gather& gather_;
   const PackedWeights& weights_;
   int64_t groups_;
+  Tensor& y_;
 };
 
 }  // namespace
 
 void forward(const Tensor& x, const Tensor& weight, const Conv2dSpec& spec, Tensor& y) {
-  const Shape &in = x.shape(), &k = weight.shape(), &out = y.shape();
   const PackedWeights weights(weight, spec.groups, PackedWeights::For::forward);
-  const std::vector<float> zeros(static_cast<size_t>(in[3]));
-  parallel_for(out[0] * out[1] * out[2], chunk_pixels, [&](int64_t begin, int64_t end) {
-    Chunk chunk(weights, spec.groups);
-    const int64_t pixels = end - begin;
-    chunk.source.resize(static_cast<size_t>(k[1] * k[2] * pixels));
-    for (int64_t tap = 0; tap < k[1] * k[2]; ++tap) chunk.taps.push_back(tap);
-    Walk at(begin, out[1], out[2]);
-    for (int64_t p = begin; p < end; ++p, at.next()) {
-      chunk.result.push_back(y.data() + p * out[3]);
-      const int64_t y0 = at.y * spec.stride - spec.pad, x0 = at.x * spec.stride - spec.pad;
-      const float** to = chunk.source.data() + (p - begin);
-      const float* corner = x.data() + ((at.image * in[1] + y0) * in[2] + x0) * in[3];
-      for (int64_t ky = 0; ky < k[1]; ++ky) {
-        const bool row_inside = y0 + ky >= 0 && y0 + ky < in[1];
-        for (int64_t kx = 0; kx < k[2]; ++kx, to += pixels) {
-          const bool inside = row_inside && x0 + kx >= 0 && x0 + kx < in[2];
-          *to = inside ? corner + (ky * in[2] + kx) * in[3] : zeros.data();
-        }
-      }
-    }
-    chunk.multiply();
+  const Shape& out = y.shape();
+  parallel_for(out[0] * out[1] * out[2], gather_pixels, [&](int64_t begin, int64_t end) {
+    Products(gather_inputs(x, weight.shape(), spec, out, begin, end), weights, spec.groups, y).run();
   });
 }
 
 void backward_data(const Tensor& dy, const Tensor& weight, const Conv2dSpec& spec, Tensor& dx) {
-  const Shape &in = dx.shape(), &k = weight.shape(), &out = dy.shape();
   const PackedWeights weights(weight, spec.groups, PackedWeights::For::backward_data);
-  const std::vector<float> zeros(static_cast<size_t>(out[3]));
-  const int64_t s = spec.stride;
-  // Input pixel iy meets output pixel oy at the tap ky = iy + pad - s oy: pixels of equal (iy + pad) mod s, and of
-  // equal (ix + pad) mod s, have the same taps and are computed together.
-  parallel_for(in[0] * in[1], std::max<int64_t>(s, chunk_pixels * s / in[2]), [&](int64_t begin, int64_t end) {
-    for (int64_t phase = 0; phase < s * s; ++phase) {
-      Chunk chunk(weights, spec.groups);
-      std::vector<int64_t> rows, columns;
-      for (int64_t row = begin; row < end; ++row) {
-        if ((row % in[1] + spec.pad) % s == phase / s) rows.push_back(row);
-      }
-      for (int64_t ix = 0; ix < in[2]; ++ix) {
-        if ((ix + spec.pad) % s == phase % s) columns.push_back(ix);
-      }
-      for (int64_t row : rows) {
-        for (int64_t ix : columns) chunk.result.push_back(dx.data() + (row * in[2] + ix) * in[3]);
-      }
-      for (int64_t ky = phase / s; ky < k[1]; ky += s) {
-        for (int64_t kx = phase % s; kx < k[2]; kx += s) {
-          chunk.taps.push_back(ky * k[2] + kx);
-          const int64_t first = columns.empty() ? 0 : (columns[0] + spec.pad - kx) / s;  // the next ones follow
-          const int64_t before = columns.empty() ? 0 : columns[0] + spec.pad - kx;
-          for (int64_t row : rows) {
-            const int64_t image = row / in[1], y = row % in[1] + spec.pad - ky, oy = y / s;
-            const bool row_inside = y >= 0 && oy < out[1];
-            const float* slopes = dy.data() + (image * out[1] + oy) * out[2] * out[3];
-            for (size_t i = 0; i < columns.size(); ++i) {
-              const int64_t ox = first + static_cast<int64_t>(i);
-              const bool inside = row_inside && before + s * static_cast<int64_t>(i) >= 0 && ox < out[2];
-              chunk.source.push_back(inside ? slopes + ox * out[3] : zeros.data());
-            }
-          }
-        }
-      }
-      chunk.multiply();
+  const Shape& in = dx.shape();
+  parallel_for(in[0] * in[1], gather_rows(in, spec.stride), [&](int64_t begin, int64_t end) {
+    for (int64_t phase = 0; phase < spec.stride * spec.stride; ++phase) {
+      Products(gather_slopes(dy, weight.shape(), spec, in, begin, end, phase), weights, spec.groups, dx).run();
     }
   });
 }

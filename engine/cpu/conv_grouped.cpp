@@ -1,0 +1,177 @@
+#include <algorithm>
+
+#include "engine/cpu/conv.h"
+#include "engine/cpu/gather.h"
+#include "engine/cpu/vector.h"
+#include "engine/parallel.h"
+
+// A convolution whose groups are smaller than a vector, such as the 32 groups of 4 channels of ResNeXt-50. One vector
+// holds several groups, and every output channel needs the `size` input channels of its own group alone: spread(x, j)
+// repeats channel j of each group over the group, and then
+//
+//   y += spread(x, 0) w[0] + spread(x, 1) w[1] + ...        x, y: a b c d | e f g h | ...    spread(x, 1): b b b b | f
+//   f f f
+//
+// Backward takes the same way: dx from dy with the weights of a group transposed, and dweight[j] += dy spread(x, j).
+namespace engine::cpu::grouped {
+namespace {
+
+#if defined(__clang__)
+template <int Size, int J, int... Lane>
+Vector spread(Vector x, std::integer_sequence<int, Lane...>) {
+  return __builtin_shufflevector(x, x, (Lane / Size * Size + J)...);
+}
+#else
+typedef int Lanes __attribute__((vector_size(lanes * sizeof(int))));
+template <int Size, int J, int... Lane>
+Vector spread(Vector x, std::integer_sequence<int, Lane...>) {
+  return __builtin_shuffle(x, Lanes{(Lane / Size * Size + J)...});
+}
+#endif
+
+/// sum + the products of all channels of each group with their weights (j, lanes).
+template <int Size, int... J>
+inline Vector add_products(Vector sum, Vector x, const float* weights, std::integer_sequence<int, J...>) {
+  ((sum += spread<Size, J>(x, std::make_integer_sequence<int, lanes>()) * load(weights + J * lanes)), ...);
+  return sum;
+}
+
+/// sums[j] + slope times channel j of each group, for all j.
+template <int Size, int... J>
+inline void add_slopes(Vector* sums, Vector slope, Vector x, std::integer_sequence<int, J...>) {
+  ((sums[J] += spread<Size, J>(x, std::make_integer_sequence<int, lanes>()) * slope), ...);
+}
+
+/// Calls run.template operator()<Size>() with Size = size, which divides `lanes`.
+template <class Run>
+void with_size(int64_t size, Run run) {
+  if (size == 1) run.template operator()<1>();
+  else if (size == 2) run.template operator()<2>();
+  else if (size == 4) run.template operator()<4>();
+  else if constexpr (lanes >= 8) {
+    if (size == 8) run.template operator()<8>();
+    else if constexpr (lanes == 16) run.template operator()<16>();
+  }
+}
+
+/// (blocks of `lanes` channels, taps, j, lanes): what the j-th channel of its group adds to each channel of the result.
+Tensor pack(const Tensor& weight, bool transposed) {
+  const Shape& k = weight.shape();
+  const int64_t taps = k[1] * k[2], size = k[3];
+  Tensor packed({k[0] / lanes, taps, size, lanes});
+  float* to = packed.data();
+  for (int64_t block = 0; block < k[0]; block += lanes) {
+    for (int64_t tap = 0; tap < taps; ++tap) {
+      for (int64_t j = 0; j < size; ++j) {
+        for (int64_t c = block; c < block + lanes; ++c) {
+          const int64_t oc = transposed ? c / size * size + j : c, ic = transposed ? c % size : j;
+          *to++ = weight.data()[(oc * taps + tap) * size + ic];
+        }
+      }
+    }
+  }
+  return packed;
+}
+
+/// The channels of the gathered result pixels.
+template <int Size>
+void multiply(const Gather& gather, const Tensor& weights, Tensor& y) {
+  constexpr int R = 6;  // pixels at a time
+  const int64_t channels = y.shape()[3], pixels = gather.pixels(), all_taps = weights.shape()[1];
+  const auto taps = static_cast<int64_t>(gather.taps.size());
+  for (int64_t block = 0; block < channels; block += lanes) {
+    const float* block_weights = weights.data() + block / lanes * all_taps * Size * lanes;
+    for (int64_t first = 0; first < pixels; first += R) {
+      const int64_t last = pixels - 1;  // the last tile repeats it
+      Vector sum[R];
+#pragma GCC unroll 6
+      for (int r = 0; r < R; ++r) sum[r] = Vector{};
+      for (int64_t t = 0; t < taps; ++t) {
+        const float* w = block_weights + gather.taps[static_cast<size_t>(t)] * Size * lanes;
+        const float* const* source = gather.source.data() + t * pixels;
+#pragma GCC unroll 6
+        for (int r = 0; r < R; ++r) {
+          sum[r] = add_products<Size>(sum[r], load(source[std::min(first + r, last)] + block), w,
+                                      std::make_integer_sequence<int, Size>());
+        }
+      }
+#pragma GCC unroll 6
+      for (int r = 0; r < R; ++r) {
+        const int64_t pixel = gather.result[static_cast<size_t>(std::min(first + r, last))];
+        store(y.data() + pixel * channels + block, sum[r]);
+      }
+    }
+  }
+}
+
+}  // namespace
+
+bool fits(const Shape& weight, const Conv2dSpec& spec, int64_t largest_group) {
+  const int64_t size = weight[3];
+  return spec.groups > 1 && size <= largest_group && weight[0] == size * spec.groups && lanes % size == 0 &&
+         weight[0] % lanes == 0;
+}
+
+void forward(const Tensor& x, const Tensor& weight, const Conv2dSpec& spec, Tensor& y) {
+  const Tensor weights = pack(weight, false);
+  const Shape& out = y.shape();
+  parallel_for(out[0] * out[1] * out[2], gather_pixels, [&](int64_t begin, int64_t end) {
+    const Gather gather = gather_inputs(x, weight.shape(), spec, out, begin, end);
+    with_size(weight.shape()[3], [&]<int Size>() { multiply<Size>(gather, weights, y); });
+  });
+}
+
+void backward_data(const Tensor& dy, const Tensor& weight, const Conv2dSpec& spec, Tensor& dx) {
+  const Tensor weights = pack(weight, true);
+  const Shape& in = dx.shape();
+  parallel_for(in[0] * in[1], gather_rows(in, spec.stride), [&](int64_t begin, int64_t end) {
+    for (int64_t phase = 0; phase < spec.stride * spec.stride; ++phase) {
+      const Gather gather = gather_slopes(dy, weight.shape(), spec, in, begin, end, phase);
+      if (gather.pixels() == 0) continue;
+      with_size(weight.shape()[3], [&]<int Size>() { multiply<Size>(gather, weights, dx); });
+    }
+  });
+}
+
+void backward_weight(const Tensor& dy, const Tensor& x, const Conv2dSpec& spec, Tensor& dweight) {
+  const Shape &k = dweight.shape(), &out = dy.shape();
+  const int64_t taps = k[1] * k[2], size = k[3], channels = k[0], pixels = out[0] * out[1] * out[2];
+  constexpr int64_t parts = 8;  // of the pixels; their sums, laid out like packed weights, are added up in order
+  Tensor sums = Tensor::zeros({parts, channels / lanes, taps, size * lanes});
+  parallel_for(parts, 1, [&](int64_t part, int64_t) {
+    float* part_sums = sums.data() + part * channels * taps * size;
+    const int64_t stop = pixels * (part + 1) / parts;
+    for (int64_t begin = pixels * part / parts; begin < stop; begin += gather_pixels) {
+      const Gather gather = gather_inputs(x, k, spec, out, begin, std::min(stop, begin + gather_pixels));
+      with_size(size, [&]<int Size>() {
+        for (int64_t block = 0; block < channels; block += lanes) {
+          for (int64_t tap = 0; tap < taps; ++tap) {
+            float* to = part_sums + (block / lanes * taps + tap) * Size * lanes;
+            Vector sum[Size];
+#pragma GCC unroll 16
+            for (int j = 0; j < Size; ++j) sum[j] = load(to + j * lanes);
+            const float* const* source = gather.source.data() + tap * gather.pixels();
+            const float* slopes = dy.data() + begin * channels + block;
+            for (int64_t p = 0; p < gather.pixels(); ++p, slopes += channels) {
+              add_slopes<Size>(sum, load(slopes), load(source[p] + block), std::make_integer_sequence<int, Size>());
+            }
+#pragma GCC unroll 16
+            for (int j = 0; j < Size; ++j) store(to + j * lanes, sum[j]);
+          }
+        }
+      });
+    }
+  });
+  for (int64_t oc = 0; oc < channels; ++oc) {
+    for (int64_t tap = 0; tap < taps; ++tap) {
+      for (int64_t j = 0; j < size; ++j) {
+        const float* from = sums.data() + ((oc / lanes * taps + tap) * size + j) * lanes + oc % lanes;
+        float sum = 0;
+        for (int64_t part = 0; part < parts; ++part) sum += from[part * channels * taps * size];
+        dweight.data()[(oc * taps + tap) * size + j] = sum;
+      }
+    }
+  }
+}
+
+}  // namespace engine::cpu::grouped

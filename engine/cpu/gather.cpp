@@ -1,0 +1,71 @@
+#include "engine/cpu/gather.h"
+
+#include "engine/cpu/conv.h"
+
+namespace engine::cpu {
+
+const float* zero_channels(int64_t channels) {
+  thread_local std::vector<float> zeros;
+  if (static_cast<int64_t>(zeros.size()) < channels) zeros.assign(static_cast<size_t>(channels), 0);
+  return zeros.data();
+}
+
+Gather gather_inputs(const Tensor& x, const Shape& weight, const Conv2dSpec& spec, const Shape& y, int64_t begin,
+                     int64_t end) {
+  const Shape &in = x.shape(), &k = weight;
+  const float* zeros = zero_channels(in[3]);
+  const int64_t pixels = end - begin;
+  Gather gather;
+  for (int64_t tap = 0; tap < k[1] * k[2]; ++tap) gather.taps.push_back(tap);
+  gather.source.resize(static_cast<size_t>(k[1] * k[2] * pixels));
+  Walk at(begin, y[1], y[2]);
+  for (int64_t p = 0; p < pixels; ++p, at.next()) {
+    gather.result.push_back(begin + p);
+    const int64_t y0 = at.y * spec.stride - spec.pad, x0 = at.x * spec.stride - spec.pad;
+    const int64_t corner = ((at.image * in[1] + y0) * in[2] + x0) * in[3];
+    const float** to = gather.source.data() + p;
+    for (int64_t ky = 0; ky < k[1]; ++ky) {
+      const bool row_inside = y0 + ky >= 0 && y0 + ky < in[1];
+      for (int64_t kx = 0; kx < k[2]; ++kx, to += pixels) {
+        const bool inside = row_inside && x0 + kx >= 0 && x0 + kx < in[2];
+        *to = inside ? x.data() + corner + (ky * in[2] + kx) * in[3] : zeros;
+      }
+    }
+  }
+  return gather;
+}
+
+// Input pixel iy meets output pixel oy at the tap ky = iy + pad - s oy: pixels of equal (iy + pad) mod s, and of equal
+// (ix + pad) mod s, have the same taps.
+Gather gather_slopes(const Tensor& dy, const Shape& weight, const Conv2dSpec& spec, const Shape& x, int64_t begin,
+                     int64_t end, int64_t phase) {
+  const Shape &out = dy.shape(), &k = weight;
+  const float* zeros = zero_channels(out[3]);
+  const int64_t s = spec.stride;
+  Gather gather;
+  std::vector<int64_t> rows;
+  for (int64_t row = begin; row < end; ++row) {
+    if ((row % x[1] + spec.pad) % s == phase / s) rows.push_back(row);
+  }
+  const int64_t first = ((phase % s - spec.pad) % s + s) % s;  // of the columns; the next ones are s apart
+  for (int64_t row : rows) {
+    for (int64_t ix = first; ix < x[2]; ix += s) gather.result.push_back(row * x[2] + ix);
+  }
+  for (int64_t ky = phase / s; ky < k[1]; ky += s) {
+    for (int64_t kx = phase % s; kx < k[2]; kx += s) {
+      gather.taps.push_back(ky * k[2] + kx);
+      const int64_t ox0 = (first + spec.pad - kx) / s;
+      for (int64_t row : rows) {
+        const int64_t image = row / x[1], oy = (row % x[1] + spec.pad - ky) / s;
+        const bool row_inside = row % x[1] + spec.pad >= ky && oy < out[1];
+        const float* slopes = dy.data() + (row_inside ? (image * out[1] + oy) * out[2] * out[3] : 0);
+        for (int64_t ix = first, ox = ox0; ix < x[2]; ix += s, ++ox) {
+          gather.source.push_back(row_inside && ox >= 0 && ox < out[2] ? slopes + ox * out[3] : zeros);
+        }
+      }
+    }
+  }
+  return gather;
+}
+
+}  // namespace engine::cpu

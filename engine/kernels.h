@@ -1,5 +1,6 @@
 #pragma once
 
+#include <string>
 #include <vector>
 
 #include "engine/tensor.h"
@@ -22,6 +23,17 @@ namespace engine {
 struct Conv2dSpec {
   int64_t stride = 1, pad = 0, groups = 1;
 };
+
+/// How convolutions are computed on the CPU, chosen by name for the whole process like the number of threads; the
+/// results differ by rounding alone. "auto" takes what is fastest for a shape, "direct" never transforms images,
+/// "winograd" transforms them wherever the shape allows it.
+struct ConvAlgorithm {
+  const char* name;
+};
+const std::vector<ConvAlgorithm>& conv_algorithms();
+void set_conv_algorithm(const std::string& name);
+std::string conv_algorithm();
+
 struct Pool2dSpec {
   int64_t kernel = 2, stride = 2, pad = 0;
 };

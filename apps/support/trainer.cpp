@@ -95,6 +95,8 @@ void add_trainer_flags(CommandLine& line, TrainerOptions& o) {
 
   line.group("Machine");
   line.add("--threads", o.threads, "Computing threads; 0: all cores")->check(between(0, 1024));
+  line.add("--conv", o.conv, "How convolutions are computed: the fastest way for a shape, or always one")
+      ->check(one_of("algorithm", engine::names_of(engine::conv_algorithms())));
   line.add("-j,--workers", o.workers, "Threads that prepare data; 0: none")->check(between(0, 256));
   line.add("--device", o.device, "Where to compute")->check(one_of("device", {"cpu", "cuda"}));
 
@@ -114,6 +116,7 @@ void resolve(TrainerOptions& o) {
   resolve(o.mixing);
   if (o.threads == 0) o.threads = engine::threads();
   engine::set_threads(o.threads);
+  engine::set_conv_algorithm(o.conv);
 }
 
 void train(const TrainerOptions& o, const Arguments& arguments, const data::Dataset& train_set,

@@ -27,7 +27,7 @@ struct TrainerOptions {
 
   uint64_t seed = 42;
   int threads = 0, workers = 1;  // threads 0: all cores
-  std::string device = "cpu";
+  std::string device = "cpu", conv = "auto";
   std::string output = "output", experiment;
   int64_t log_interval = 50;
 };

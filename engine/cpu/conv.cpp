@@ -1,25 +1,60 @@
 #include "engine/cpu/conv.h"
 
-#include "engine/cpu/vector.h"
+#include <algorithm>
+#include <atomic>
 
-namespace engine::cpu {
+#include "engine/cpu/vector.h"
+#include "engine/names.h"
+
+namespace engine {
+
+namespace {
+
+std::atomic<int> chosen{0};  // an index into conv_algorithms()
+
+}  // namespace
+
+const std::vector<ConvAlgorithm>& conv_algorithms() {
+  static const std::vector<ConvAlgorithm> table{{"auto"}, {"direct"}, {"winograd"}};
+  return table;
+}
+
+void set_conv_algorithm(const std::string& name) {
+  chosen = static_cast<int>(&find_named(conv_algorithms(), "algorithm", name) - conv_algorithms().data());
+}
+
+std::string conv_algorithm() { return conv_algorithms()[static_cast<size_t>(chosen.load())].name; }
+
+namespace cpu {
+namespace {
+
+bool use_winograd(const Shape& x, const Shape& weight, const Conv2dSpec& spec, const Shape& y) {
+  const std::string algorithm = conv_algorithm();
+  return algorithm != "direct" && winograd::fits(x, weight, spec) && (algorithm == "winograd" || winograd::pays(y));
+}
+
+// Groups that fill a vector by themselves are faster one by one, but for the gradient of their weights.
+constexpr int64_t small_group = lanes / 2, small_weight_group = lanes;
+
+}  // namespace
 
 void conv2d(const Tensor& x, const Tensor& weight, const Conv2dSpec& spec, Tensor& y) {
-  if (winograd::fits(x.shape(), weight.shape(), spec, y.shape())) winograd::forward(x, weight, spec, y);
-  else if (grouped::fits(weight.shape(), spec, lanes / 2)) grouped::forward(x, weight, spec, y);
+  if (use_winograd(x.shape(), weight.shape(), spec, y.shape())) winograd::forward(x, weight, spec, y);
+  else if (grouped::fits(weight.shape(), spec, small_group)) grouped::forward(x, weight, spec, y);
   else direct::forward(x, weight, spec, y);
 }
 
 void conv2d_backward_data(const Tensor& dy, const Tensor& weight, const Conv2dSpec& spec, Tensor& dx) {
-  if (winograd::fits(dx.shape(), weight.shape(), spec, dy.shape())) winograd::backward_data(dy, weight, spec, dx);
-  else if (grouped::fits(weight.shape(), spec, lanes / 2)) grouped::backward_data(dy, weight, spec, dx);
+  if (use_winograd(dx.shape(), weight.shape(), spec, dy.shape())) winograd::backward_data(dy, weight, spec, dx);
+  else if (grouped::fits(weight.shape(), spec, small_group)) grouped::backward_data(dy, weight, spec, dx);
   else direct::backward_data(dy, weight, spec, dx);
 }
 
 void conv2d_backward_weight(const Tensor& dy, const Tensor& x, const Conv2dSpec& spec, Tensor& dweight) {
-  if (winograd::fits(x.shape(), dweight.shape(), spec, dy.shape())) winograd::backward_weight(dy, x, spec, dweight);
-  else if (grouped::fits(dweight.shape(), spec, lanes)) grouped::backward_weight(dy, x, spec, dweight);
+  if (use_winograd(x.shape(), dweight.shape(), spec, dy.shape())) winograd::backward_weight(dy, x, spec, dweight);
+  else if (grouped::fits(dweight.shape(), spec, small_weight_group)) grouped::backward_weight(dy, x, spec, dweight);
   else direct::backward_weight(dy, x, spec, dweight);
 }
 
-}  // namespace engine::cpu
+}  // namespace cpu
+}  // namespace engine

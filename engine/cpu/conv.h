@@ -40,7 +40,9 @@ void backward_weight(const Tensor& dy, const Tensor& x, const Conv2dSpec& spec, 
 
 /// 3x3 kernels at stride 1 with a quarter of the multiplications.
 namespace winograd {
-bool fits(const Shape& x, const Shape& weight, const Conv2dSpec& spec, const Shape& y);
+bool fits(const Shape& x, const Shape& weight, const Conv2dSpec& spec);
+/// Whether it is faster than direct: in whole tiles a small image can cost more than it saves.
+bool pays(const Shape& y);
 void forward(const Tensor& x, const Tensor& weight, const Conv2dSpec& spec, Tensor& y);
 void backward_data(const Tensor& dy, const Tensor& weight, const Conv2dSpec& spec, Tensor& dx);
 void backward_weight(const Tensor& dy, const Tensor& x, const Conv2dSpec& spec, Tensor& dweight);

@@ -6,7 +6,7 @@
 
 namespace engine::cpu {
 
-/// Result pixels that are computed together; a multiple of every tile_rows().
+/// Result pixels that are computed together, in whole tiles.
 constexpr int64_t gather_pixels = 192;
 
 /// Which pixels a group of result pixels is computed from: for every tap of the kernel that they have, and for every

@@ -21,6 +21,9 @@ constexpr int max_vectors = 2;
 constexpr int tile_rows(int vectors) { return vectors == 2 ? 6 : 12; }
 #endif
 
+/// A multiple of every tile_rows(): tiles over so many rows never reach beyond them.
+constexpr int64_t whole_tiles = 24;
+
 /// Result columns that one panel of b covers.
 constexpr int64_t panel_width = max_vectors * lanes;
 

@@ -167,7 +167,7 @@ class Tiles {
 /// 36 matrices (rows, columns), one for each position, stored in panels of columns: (panel, row, column of the panel).
 struct Planes {
   Planes(int64_t rows, int64_t columns, int64_t panel)
-      : rows(round_up(rows, 12)), columns(columns), panel(panel), size(this->rows * columns + 16) {
+      : rows(round_up(rows, whole_tiles)), columns(columns), panel(panel), size(this->rows * columns + 16) {
     memory = Tensor({positions, size});
   }
   float* at(int64_t position, int64_t row, int64_t column) { return memory.data() + offset(position, row, column); }
@@ -330,12 +330,14 @@ void weight_gradient(const Planes& du, int64_t first, int64_t begin, int64_t end
 
 }  // namespace
 
-bool fits(const Shape& x, const Shape& weight, const Conv2dSpec& spec, const Shape& y) {
-  const bool shape_fits = weight[1] == 3 && weight[2] == 3 && spec.stride == 1 && spec.groups == 1 && spec.pad <= 2 &&
-                          x[3] % lanes == 0 && weight[0] % lanes == 0;
-  // In whole tiles a small image can cost more than it saves.
-  const int64_t tiles = ((y[1] + 3) / 4) * ((y[2] + 3) / 4);
-  return shape_fits && positions * tiles * 5 < 9 * y[1] * y[2] * 4;
+bool fits(const Shape& x, const Shape& weight, const Conv2dSpec& spec) {
+  return weight[1] == 3 && weight[2] == 3 && spec.stride == 1 && spec.groups == 1 && spec.pad <= 2 &&
+         x[3] % lanes == 0 && weight[0] % lanes == 0;
+}
+
+bool pays(const Shape& y) {
+  const int64_t tiles = ((y[1] + tile_size - 1) / tile_size) * ((y[2] + tile_size - 1) / tile_size);
+  return positions * tiles * 5 < 9 * y[1] * y[2] * 4;
 }
 
 void forward(const Tensor& x, const Tensor& weight, const Conv2dSpec& spec, Tensor& y) {

@@ -73,6 +73,28 @@ inline Array conv2d(const Array& x, const Array& weight, const Conv2dSpec& spec)
   return y;
 }
 
+/// The gradients of conv2d for x and weight, from dy.
+inline std::pair<Array, Array> conv2d_gradients(const Array& x, const Array& weight, const Array& dy,
+                                                const Conv2dSpec& spec) {
+  const Shape &k = weight.shape, &out = dy.shape;
+  const int64_t group_oc = k[0] / spec.groups;
+  Array dx(x.shape), dweight(k);
+  for (int64_t n = 0; n < out[0]; ++n)
+    for (int64_t oy = 0; oy < out[1]; ++oy)
+      for (int64_t ox = 0; ox < out[2]; ++ox)
+        for (int64_t ky = 0; ky < k[1]; ++ky)
+          for (int64_t kx = 0; kx < k[2]; ++kx) {
+            const int64_t iy = oy * spec.stride - spec.pad + ky, ix = ox * spec.stride - spec.pad + kx;
+            if (iy < 0 || iy >= x.shape[1] || ix < 0 || ix >= x.shape[2]) continue;
+            for (int64_t oc = 0; oc < k[0]; ++oc)
+              for (int64_t ic = 0; ic < k[3]; ++ic) {
+                dx(n, iy, ix, oc / group_oc * k[3] + ic) += weight(oc, ky, kx, ic) * dy(n, oy, ox, oc);
+                dweight(oc, ky, kx, ic) += x(n, iy, ix, oc / group_oc * k[3] + ic) * dy(n, oy, ox, oc);
+              }
+          }
+  return {dx, dweight};
+}
+
 /// Normalises the channels by the given mean and variance.
 inline Array normalize(const Array& x, const Array& gamma, const Array& beta, const Array& mean, const Array& var) {
   const int64_t c = x.shape.last();

@@ -1,79 +1,18 @@
 #include <algorithm>
-#include <cmath>
 #include <cstdio>
 #include <functional>
-#include <iostream>
-#include <nlohmann/json.hpp>
 
-#include "apps/support/command_line.h"
+#include "apps/bench/bench.h"
 #include "apps/support/progress.h"
 #include "engine/kernels.h"
 #include "engine/names.h"
 #include "engine/parallel.h"
-#include "engine/rng.h"
-#include "engine/variable.h"
-#include "mixup/losses.h"
-#include "nn/networks.h"
-#include "nn/optimizer.h"
 
-namespace {
+namespace bench {
 
 using engine::Tensor;
-using engine::Variable;
-using nlohmann::ordered_json;
 
-struct Options {
-  std::string model = "resnet18", kernel, loss = "ce";
-  int64_t batch = 128, size = 32, steps = 6, classes = 100;
-  int threads = 0;
-};
-
-double median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  const size_t middle = values.size() / 2;
-  return values.size() % 2 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
-}
-
-/// Values from -1 to 1, cheaply.
-Tensor random_tensor(engine::Shape shape) {
-  Tensor values(shape);
-  uint32_t state = 1;
-  for (int64_t i = 0; i < values.elements(); ++i) {
-    state = state * 1664525 + 1013904223;
-    values.data()[i] = static_cast<float>(state >> 8) * 0x1p-23f - 1;
-  }
-  return values;
-}
-
-/// Whole training steps on random data: forward, loss, backward, SGD with Nesterov momentum and weight decay.
-ordered_json time_steps(const Options& o) {
-  const auto network = nn::make_network(o.model, {.classes = o.classes, .size = o.size});
-  nn::Sgd optimizer(*network, {.momentum = 0.9f, .weight_decay = 1e-4f, .nesterov = true});
-  const mixup::Loss criterion = mixup::make_loss(o.loss, {});
-  const Variable images(random_tensor({o.batch, o.size, o.size, 3}));
-  engine::Rng rng(0, engine::Purpose::bench);
-  mixup::Targets targets;
-  for (int64_t i = 0; i < o.batch; ++i) {
-    targets.a.push_back(static_cast<int>(rng.below(o.classes)));
-    targets.b.push_back(static_cast<int>(rng.below(o.classes)));
-    targets.lambda.push_back(0.7f);
-  }
-  std::vector<double> seconds;
-  for (int64_t step = 0; step <= o.steps; ++step) {
-    const apps::Stopwatch watch;
-    engine::backward(criterion(network->forward(images, nn::Mode::train), targets));
-    optimizer.step(0.1f);
-    if (step > 0) seconds.push_back(watch.seconds());  // the first one fills the pool
-  }
-  const auto rate = [&](double s) { return std::round(100 * static_cast<double>(o.batch) / s) / 100; };
-  return {{"model", o.model},
-          {"batch", o.batch},
-          {"size", o.size},
-          {"threads", engine::threads()},
-          {"loss", o.loss},
-          {"img_s_median", rate(median(seconds))},
-          {"img_s_best", rate(*std::min_element(seconds.begin(), seconds.end()))}};
-}
+namespace {
 
 /// One measured kernel call: what it computes and moves, each input read once and each output written once.
 struct Call {
@@ -211,9 +150,13 @@ const std::vector<KernelEntry>& kernels() {
   return table;
 }
 
+}  // namespace
+
+std::vector<std::string> kernel_names() { return engine::names_of(kernels()); }
+
 void time_kernel(const Options& o) {
   std::printf("%s, batch %ld, %d threads, median of %ld\n\n", o.kernel.c_str(), o.batch, engine::threads(), o.steps);
-  std::printf("%-24s %10s %10s %10s\n", "shape", "ms", "GFLOP/s", "GB/s");
+  std::printf("%-24s %10s %10s %10s %10s\n", "shape", "ms", "best ms", "GFLOP/s", "GB/s");
   for (const Call& call : engine::find_named(kernels(), "kernel", o.kernel).calls(o)) {
     call.run();
     std::vector<double> seconds;
@@ -223,33 +166,9 @@ void time_kernel(const Options& o) {
       seconds.push_back(watch.seconds());
     }
     const double s = median(seconds);
-    std::printf("%-24s %10.3f %10.1f %10.1f\n", call.shape.c_str(), s * 1e3, call.flop / s * 1e-9,
-                call.bytes / s * 1e-9);
+    std::printf("%-24s %10.3f %10.3f %10.1f %10.1f\n", call.shape.c_str(), s * 1e3,
+                *std::min_element(seconds.begin(), seconds.end()) * 1e3, call.flop / s * 1e-9, call.bytes / s * 1e-9);
   }
 }
 
-}  // namespace
-
-/// Times whole training steps, or one kernel at the shapes of a ResNet-18, on random data.
-int main(int argc, char** argv) {
-  return apps::run_program("bench", [&] {
-    Options o;
-    apps::CommandLine line("bench",
-                           "Times training steps (one JSON line) or one kernel (a table) on random data.\n"
-                           "Example: bench --model resnet18 --batch 128 --steps 6 --threads 2");
-    line.add("--model", o.model, "Network")->check(apps::one_of("model", engine::names_of(nn::networks())));
-    line.add("--kernel", o.kernel, "Time this kernel instead")
-        ->check(apps::one_of("kernel", engine::names_of(kernels())));
-    line.add("--loss", o.loss, "Loss")->check(apps::one_of("loss", engine::names_of(mixup::losses())));
-    line.add("-b,--batch,--batch-size", o.batch, "Images in a step")->check(apps::between(2, 1e6));
-    line.add("--size", o.size, "Height and width of the images")->check(apps::between(8, 1024));
-    line.add("--classes", o.classes, "Classes")->check(apps::between(2, 1e6));
-    line.add("--steps", o.steps, "Timed repetitions, after one that is not")->check(apps::between(1, 1e6));
-    line.add("--threads", o.threads, "Computing threads; 0: all cores")->check(apps::between(0, 1024));
-    if (!line.parse(argc, argv)) return;
-
-    if (o.threads > 0) engine::set_threads(o.threads);
-    if (o.kernel.empty()) std::cout << time_steps(o).dump() << '\n';
-    else time_kernel(o);
-  });
-}
+}  // namespace bench

@@ -1,0 +1,41 @@
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "engine/tensor.h"
+
+/// The parts of the program bench.
+namespace bench {
+
+struct Options {
+  std::string model = "resnet18", kernel, loss = "ce", conv = "auto";
+  int64_t batch = 128, size = 32, steps = 6, classes = 100;
+  int threads = 0;
+  bool peak = false, overhead = false, data = false;
+};
+
+double median(std::vector<double> values);
+
+/// Values from -1 to 1, cheaply.
+engine::Tensor random_tensor(engine::Shape shape);
+
+/// Whole training steps on random data: forward, loss, backward, SGD with Nesterov momentum and weight decay.
+nlohmann::ordered_json time_steps(const Options& options);
+
+/// What mixing and the DM loss add to a step with plain cross entropy.
+nlohmann::ordered_json time_overhead(const Options& options);
+
+/// Images a second that the loader and CutMix deliver, with nothing trained on them.
+nlohmann::ordered_json time_data(const Options& options);
+
+/// The limits of this machine, and how much of them the inner loop of the convolutions reaches.
+void print_peaks(int threads);
+
+/// A table of one kernel at the shapes of a ResNet-18.
+void time_kernel(const Options& options);
+std::vector<std::string> kernel_names();
+
+}  // namespace bench

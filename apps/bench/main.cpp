@@ -1,0 +1,58 @@
+#include <iostream>
+
+#include "apps/bench/bench.h"
+#include "apps/support/command_line.h"
+#include "engine/kernels.h"
+#include "engine/names.h"
+#include "engine/parallel.h"
+#include "engine/probe.h"
+#include "mixup/losses.h"
+#include "nn/networks.h"
+
+namespace bench {
+
+void print_peaks(int threads) {
+  std::printf("%-8s %14s %14s %10s %14s\n", "threads", "FMA GFLOP/s", "tile GFLOP/s", "of FMA", "copy GB/s");
+  for (int count = 1; count <= threads; count *= 2) {
+    const engine::Peaks peaks = engine::probe(count);
+    std::printf("%-8d %14.1f %14.1f %8.1f %% %14.1f\n", count, peaks.fma, peaks.tile, 100 * peaks.tile / peaks.fma,
+                peaks.copy);
+  }
+}
+
+}  // namespace bench
+
+/// Times training steps, one kernel, the loader, or the machine itself, on random data.
+int main(int argc, char** argv) {
+  return apps::run_program("bench", [&] {
+    bench::Options o;
+    apps::CommandLine line("bench",
+                           "Times training steps (one JSON line), one kernel (a table), or the machine itself.\n"
+                           "Example: bench --model resnet18 --batch 128 --steps 6 --threads 2");
+    line.group("What is timed, instead of training steps");
+    line.add("--kernel", o.kernel, "One kernel at the shapes of a ResNet-18")
+        ->check(apps::one_of("kernel", bench::kernel_names()));
+    line.add_switch("--peak", o.peak, "The limits of this machine, and the inner loop of the convolutions");
+    line.add_switch("--overhead", o.overhead, "CutMix and the DM loss, as a share of a training step");
+    line.add_switch("--data", o.data, "The loader with CutMix, and no training");
+    line.group("Settings");
+    line.add("--model", o.model, "Network")->check(apps::one_of("model", engine::names_of(nn::networks())));
+    line.add("--loss", o.loss, "Loss")->check(apps::one_of("loss", engine::names_of(mixup::losses())));
+    line.add("--conv", o.conv, "How convolutions are computed")
+        ->check(apps::one_of("algorithm", engine::names_of(engine::conv_algorithms())));
+    line.add("-b,--batch,--batch-size", o.batch, "Images in a step")->check(apps::between(2, 1e6));
+    line.add("--size", o.size, "Height and width of the images")->check(apps::between(8, 1024));
+    line.add("--classes", o.classes, "Classes")->check(apps::between(2, 1e6));
+    line.add("--steps", o.steps, "Timed repetitions, after one that is not")->check(apps::between(1, 1e6));
+    line.add("--threads", o.threads, "Computing threads; 0: all cores")->check(apps::between(0, 1024));
+    if (!line.parse(argc, argv)) return;
+
+    if (o.threads > 0) engine::set_threads(o.threads);
+    engine::set_conv_algorithm(o.conv);
+    if (o.peak) bench::print_peaks(engine::threads());
+    else if (o.overhead) std::cout << bench::time_overhead(o).dump() << '\n';
+    else if (o.data) std::cout << bench::time_data(o).dump() << '\n';
+    else if (!o.kernel.empty()) bench::time_kernel(o);
+    else std::cout << bench::time_steps(o).dump() << '\n';
+  });
+}

@@ -1,0 +1,144 @@
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "apps/bench/bench.h"
+#include "apps/support/progress.h"
+#include "data/loader.h"
+#include "engine/parallel.h"
+#include "engine/variable.h"
+#include "mixup/losses.h"
+#include "mixup/policies.h"
+#include "nn/networks.h"
+#include "nn/optimizer.h"
+
+namespace bench {
+
+using engine::Variable;
+using nlohmann::ordered_json;
+
+namespace {
+
+double rounded(double value) { return std::round(100 * value) / 100; }
+
+/// Half of the images mixed of two random classes, the others plain.
+mixup::Targets random_targets(const Options& o) {
+  engine::Rng rng(0, engine::Purpose::bench);
+  mixup::Targets targets;
+  for (int64_t i = 0; i < o.batch; ++i) {
+    targets.a.push_back(static_cast<int>(rng.below(o.classes)));
+    targets.b.push_back(static_cast<int>(rng.below(o.classes)));
+    targets.lambda.push_back(0.7f);
+  }
+  return targets;
+}
+
+/// Seconds of each of `steps` calls, after one that is not counted.
+template <class Call>
+std::vector<double> seconds_of(int64_t steps, Call call) {
+  call();
+  std::vector<double> seconds;
+  for (int64_t step = 0; step < steps; ++step) {
+    const apps::Stopwatch watch;
+    call();
+    seconds.push_back(watch.seconds());
+  }
+  return seconds;
+}
+
+std::vector<double> step_seconds(const Options& o) {
+  const auto network = nn::make_network(o.model, {.classes = o.classes, .size = o.size});
+  nn::Sgd optimizer(*network, {.momentum = 0.9f, .weight_decay = 1e-4f, .nesterov = true});
+  const mixup::Loss criterion = mixup::make_loss(o.loss, {});
+  const Variable images(random_tensor({o.batch, o.size, o.size, 3}));
+  const mixup::Targets targets = random_targets(o);
+  return seconds_of(o.steps, [&] {
+    engine::backward(criterion(network->forward(images, nn::Mode::train), targets));
+    optimizer.step(0.1f);
+  });
+}
+
+}  // namespace
+
+double median(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  const size_t middle = values.size() / 2;
+  return values.size() % 2 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
+}
+
+engine::Tensor random_tensor(engine::Shape shape) {
+  engine::Tensor values(shape);
+  uint32_t state = 1;
+  for (int64_t i = 0; i < values.elements(); ++i) {
+    state = state * 1664525 + 1013904223;
+    values.data()[i] = static_cast<float>(state >> 8) * 0x1p-23f - 1;
+  }
+  return values;
+}
+
+ordered_json time_steps(const Options& o) {
+  const std::vector<double> seconds = step_seconds(o);
+  const auto rate = [&](double s) { return rounded(static_cast<double>(o.batch) / s); };
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return {{"model", o.model},
+          {"batch", o.batch},
+          {"size", o.size},
+          {"threads", engine::threads()},
+          {"loss", o.loss},
+          {"conv", o.conv},
+          {"img_s_median", rate(median(seconds))},
+          {"img_s_best", rate(*std::min_element(seconds.begin(), seconds.end()))},
+          {"peak_rss_mib", usage.ru_maxrss / 1024}};
+}
+
+ordered_json time_overhead(const Options& o) {
+  const double step = median(step_seconds(o));
+  const data::Batch batch{random_tensor({o.batch, o.size, o.size, 3}), random_targets(o).a};
+  const mixup::Policy policy = mixup::make_policy("cutmix", {.alpha = 1});
+  engine::Rng rng(0, engine::Purpose::bench);
+  mixup::Plan plan;
+  const double mix = median(seconds_of(50, [&] {
+    plan = policy(batch, rng);
+    mixup::apply(plan, batch.images);
+  }));
+  const mixup::Targets targets = random_targets(o);
+  const auto loss_seconds = [&](const char* name) {
+    const mixup::Loss loss = mixup::make_loss(name, {});
+    return median(seconds_of(50, [&] {
+      const Variable logits = Variable::leaf(random_tensor({o.batch, o.classes}));
+      engine::backward(loss(logits, targets));
+    }));
+  };
+  const double dm = loss_seconds("dm"), ce = loss_seconds("ce");
+  return {{"model", o.model},
+          {"step_ms", rounded(1e3 * step)},
+          {"cutmix_ms", rounded(1e3 * mix)},
+          {"dm_ms", rounded(1e3 * dm)},
+          {"ce_ms", rounded(1e3 * ce)},
+          {"overhead_percent", rounded(100 * (mix + dm - ce) / step)}};
+}
+
+ordered_json time_data(const Options& o) {
+  const data::Dataset dataset = data::load_dataset("shapes", data::Split::train, {.train_count = 20000});
+  data::Loader loader(dataset, {.batch = o.batch, .workers = engine::threads()});
+  const mixup::Policy policy = mixup::make_policy("cutmix", {.alpha = 1});
+  engine::Rng rng(0, engine::Purpose::bench);
+  std::vector<double> rates;
+  for (int64_t epoch = 0; epoch < o.steps; ++epoch) {
+    const apps::Stopwatch watch;
+    int64_t images = 0;
+    loader.start(epoch);
+    for (data::Batch batch; loader.next(batch); images += batch.count()) {
+      mixup::apply(policy(batch, rng), batch.images);
+    }
+    rates.push_back(static_cast<double>(images) / watch.seconds());
+  }
+  return {{"data", "32x32 bytes, shifted, mirrored, normalised, CutMix"},
+          {"batch", o.batch},
+          {"threads", engine::threads()},
+          {"img_s_median", rounded(median(rates))}};
+}
+
+}  // namespace bench

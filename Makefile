@@ -3,7 +3,7 @@
 ARGS ?= --dataset shapes --mix cutmix --loss dm --epochs 4 --batch-size 32 --lr 0.05 --nesterov --weight-decay 5e-4 \
   --shapes-train 5000 --shapes-test 1000
 
-.PHONY: setup build train test check-long clean
+.PHONY: setup build train test bench check-long clean
 
 setup:
 	@third_party/install.sh
@@ -24,6 +24,10 @@ test: build
 	@cmake --preset sanitize >/dev/null
 	@cmake --build --preset sanitize
 	ctest --preset sanitize
+
+# Side by side with PyTorch and oneDNN, where they are installed; PEERS="--python FILE" names interpreters with PyTorch.
+bench: build
+	tests/bench/compare.py $(PEERS) --write docs/performance.md
 
 # What takes longer: the other compiler, the thread sanitizer, and how much better a small network is than a linear one.
 check-long: test

@@ -27,7 +27,7 @@ float multiply_add(int64_t steps) {
   constexpr int chains = 12;
   Vector sum[chains];
 #pragma GCC unroll 12
-  for (int i = 0; i < chains; ++i) sum[i] = Vector{} + static_cast<float>(i);
+  for (int i = 0; i < chains; ++i) sum[i] = Vector{} + static_cast<float>(i + 3);
   const Vector half = Vector{} + 0.5f, one = Vector{} + 1.0f;
   for (int64_t step = 0; step < steps; step += chains) {
 #pragma GCC unroll 12

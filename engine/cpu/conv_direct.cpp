@@ -151,7 +151,6 @@ void backward_weight(const Tensor& dy, const Tensor& x, const Conv2dSpec& spec, 
   while (parts > 1 && parts * sum_size > (x.elements() + dy.elements()) / 4) parts /= 2;
   const int64_t panels = Panel::number(columns), slices = std::min(tasks / parts, panels);
   Tensor sums({parts, sum_size});
-  std::fill_n(sums.data(), sums.elements(), 0.0f);
   parallel_for(parts * slices, 1, [&](int64_t task, int64_t) {
     const int64_t part = task / slices, slice = task % slices;
     Tensor slopes({rows / row_quantum * row_quantum, weight_pixels}), windows({weight_pixels, panel_width});
@@ -173,10 +172,9 @@ void backward_weight(const Tensor& dy, const Tensor& x, const Conv2dSpec& spec, 
           with_vectors(panel.vectors, [&]<int V>() {
             for (int64_t o = 0; o < rows; o += lanes) {
               const int64_t width = std::min<int64_t>(lanes, rows - o);
-              add_outer_products<V>(
-                  end - begin, width, slopes.data() + o * (end - begin), width, {windows.data(), panel.width(), lanes},
-                  sums.data() + part * sum_size + (group * wide + panel.begin) * rows + o * panel.width(),
-                  panel.width());
+              outer_products<V>(width, end - begin, slopes.data() + o * (end - begin), width, windows.data(),
+                                sums.data() + part * sum_size + (group * wide + panel.begin) * rows + o * panel.width(),
+                                begin > pixels * part / parts);
             }
           });
         }

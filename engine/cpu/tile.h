@@ -86,26 +86,20 @@ inline void gather_product(int64_t taps, int64_t depth, A a, B b, C c) {
   }
 }
 
-/// Rows of V vectors: row k starts at data + k stride, and its vectors are `step` apart.
-struct Rows {
-  const float* data;
-  int64_t stride, step;
-};
-
-/// c[r stride + ...] += sum over k < depth of a[k a_stride + r] b[k], for every r < R.
+/// c (R, V lanes) = sum over k < depth of a[k a_stride + r] b[k], with b (depth, V lanes); with accumulate, added to c.
 template <int R, int V>
-inline void outer_products(int64_t depth, const float* a, int64_t a_stride, Rows b, float* c, int64_t stride) {
+inline void outer_products(int64_t depth, const float* a, int64_t a_stride, const float* b, float* c, bool accumulate) {
+  constexpr int64_t stride = V * lanes;
   Vector sum[R][V];
 #pragma GCC unroll 16
   for (int r = 0; r < R; ++r) {
 #pragma GCC unroll 4
-    for (int v = 0; v < V; ++v) sum[r][v] = load(c + r * stride + v * lanes);
+    for (int v = 0; v < V; ++v) sum[r][v] = accumulate ? load(c + r * stride + v * lanes) : Vector{};
   }
-  const float* row = b.data;
-  for (int64_t k = 0; k < depth; ++k, a += a_stride, row += b.stride) {
+  for (int64_t k = 0; k < depth; ++k, a += a_stride, b += stride) {
     Vector right[V];
 #pragma GCC unroll 4
-    for (int v = 0; v < V; ++v) right[v] = load(row + v * b.step);
+    for (int v = 0; v < V; ++v) right[v] = load(b + v * lanes);
 #pragma GCC unroll 16
     for (int r = 0; r < R; ++r) {
 #pragma GCC unroll 4
@@ -119,16 +113,17 @@ inline void outer_products(int64_t depth, const float* a, int64_t a_stride, Rows
   }
 }
 
-/// c (rows, V lanes) += a^T b for a (depth, rows), b (depth, V lanes); rows is a multiple of row_quantum.
+/// The same for any even number of rows.
 constexpr int64_t row_quantum = 2;
 template <int V>
-inline void add_outer_products(int64_t depth, int64_t rows, const float* a, int64_t a_stride, Rows b, float* c,
-                               int64_t stride) {
+inline void outer_products(int64_t rows, int64_t depth, const float* a, int64_t a_stride, const float* b, float* c,
+                           bool accumulate) {
   constexpr int R = lanes == 16 || V == 1 ? 6 : 4;
+  constexpr int64_t width = V * lanes;
   int64_t r = 0;
-  for (; r + R <= rows; r += R) outer_products<R, V>(depth, a + r, a_stride, b, c + r * stride, stride);
-  for (; r + 4 <= rows; r += 4) outer_products<4, V>(depth, a + r, a_stride, b, c + r * stride, stride);
-  for (; r < rows; r += 2) outer_products<2, V>(depth, a + r, a_stride, b, c + r * stride, stride);
+  for (; r + R <= rows; r += R) outer_products<R, V>(depth, a + r, a_stride, b, c + r * width, accumulate);
+  for (; r + 4 <= rows; r += 4) outer_products<4, V>(depth, a + r, a_stride, b, c + r * width, accumulate);
+  for (; r < rows; r += 2) outer_products<2, V>(depth, a + r, a_stride, b, c + r * width, accumulate);
 }
 
 }  // namespace engine::cpu

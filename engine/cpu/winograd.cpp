@@ -1,5 +1,7 @@
 #include <algorithm>
 #include <array>
+#include <optional>
+#include <vector>
 
 #include "engine/cpu/conv.h"
 #include "engine/cpu/packed_weights.h"
@@ -164,123 +166,127 @@ class Tiles {
   int64_t pad_, rows_, columns_, count_;
 };
 
-/// 36 matrices (rows, columns), one for each position, stored in panels of columns: (panel, row, column of the panel).
+/// 36 matrices (rows, columns), one for each position, stored in panels of columns: (position, panel, row, column). The
+/// 16 floats after each keep positions off powers of two, which would compete for the same cache lines.
 struct Planes {
   Planes(int64_t rows, int64_t columns, int64_t panel)
-      : rows(round_up(rows, whole_tiles)), columns(columns), panel(panel), size(this->rows * columns + 16) {
-    memory = Tensor({positions, size});
-  }
-  float* at(int64_t position, int64_t row, int64_t column) { return memory.data() + offset(position, row, column); }
-  const float* at(int64_t position, int64_t row, int64_t column) const {
-    return memory.data() + offset(position, row, column);
-  }
-  void clear() { std::fill_n(memory.data(), memory.elements(), 0.0f); }
+      : rows(rows), columns(columns), panel(panel), size(rows * columns + 16), memory({positions, size}) {}
 
-  int64_t rows, columns, panel,
-      size;  // a plane is a cache line longer than needed: powers of two fight for cache lines
+  /// Row `row` of the panel that begins at column `begin`.
+  float* at(int64_t position, int64_t row, int64_t begin) {
+    return memory.data() + position * size + begin * rows + row * width(begin);
+  }
+  const float* at(int64_t position, int64_t row, int64_t begin) const {
+    return memory.data() + position * size + begin * rows + row * width(begin);
+  }
+  int64_t width(int64_t begin) const { return std::min(panel, columns - begin); }
+
+  int64_t rows, columns, panel, size;
   Tensor memory;
-
- private:
-  int64_t offset(int64_t position, int64_t row, int64_t column) const {
-    const int64_t begin = panel == columns ? 0 : column / panel * panel, width = std::min(panel, columns - begin);
-    return position * size + begin * rows + row * width + column - begin;
-  }
 };
 
 /// Writes M t M^T of the Size x Size tiles [begin, end) of x to the rows of `planes` from `row` on.
 template <int Size, const Matrix<window, Size>& M>
 void transform_tiles(const Tiles& tiles, const Tensor& x, int64_t begin, int64_t end, Planes& planes, int64_t row) {
-  const int64_t c = x.shape()[3];
+  const int64_t c = x.shape()[3], size = planes.size;
   const Tensor zeros = Tensor::zeros({c});
   Walk at = tiles.from(begin);
   for (int64_t tile = begin; tile < end; ++tile, ++row, at.next()) {
     const auto pixels = tiles.pixels<Size, const float>(at, x.data(), x.shape(), zeros.data());
-    for (int64_t k = 0; k < c; k += lanes) {
-      float* to = planes.at(0, row, k);
-      const int64_t size = planes.size;
-      transform<window, Size, M>([&](int i, int j) { return load(pixels[static_cast<size_t>(i * Size + j)] + k); },
-                                 [&](int i, int j, Vector value) { store(to + (i * window + j) * size, value); });
+    for (int64_t panel = 0; panel < c; panel += planes.panel) {
+      float* to = planes.at(0, row, panel);
+      for (int64_t k = 0; k < planes.width(panel); k += lanes) {
+        transform<window, Size, M>(
+            [&](int i, int j) { return load(pixels[static_cast<size_t>(i * Size + j)] + panel + k); },
+            [&](int i, int j, Vector value) { store(to + (i * window + j) * size + k, value); });
+      }
     }
   }
 }
 
-/// y = a convolution of x with 3x3 filters at stride 1; `turned` by 180 degrees.
+/// Where the 3x3 filters of a panel of result columns are: tap t of depth d at taps[t] + d stride, a row of the panel.
+struct Filters {
+  std::array<const float*, 9> taps;
+  int64_t stride;
+};
+
+/// y = a convolution of x with 3x3 filters at stride 1; find(panel) says where its filters are.
+template <class Find>
 class Convolution {
  public:
-  Convolution(const Tensor& x, const PackedWeights& weights, bool turned, int64_t pad, Tensor& y)
-      : x_(x), weights_(weights), turned_(turned), tiles_(y.shape(), pad), y_(y) {}
+  Convolution(const Tensor& x, Find find, int64_t pad, Tensor& y)
+      : x_(x), find_(find), ic_(x.shape()[3]), oc_(y.shape()[3]), tiles_(y.shape(), pad), y_(y) {}
 
   void run() {
-    const int64_t ic = weights_.depth(), oc = weights_.columns(), panels = weights_.panels(), count = tiles_.count();
-    if (ic * oc > count * (ic + oc)) {
-      Planes v(count, ic, ic);
+    const int64_t count = tiles_.count(), panels = Panel::number(oc_);
+    if (ic_ * oc_ > count * (ic_ + oc_)) {
+      Planes v(round_up(count, whole_tiles), ic_, ic_);
       parallel_for(count, 4, [&](int64_t begin, int64_t end) {
         transform_tiles<window, input_matrix>(tiles_, x_, begin, end, v, begin);
       });
       parallel_for(panels, 1, [&](int64_t index, int64_t) {
-        const Panel panel = weights_.panel(index);
-        Planes u(ic, panel.width(), panel.width());
-        transform_filters(index, u);
-        const int64_t block = block_tiles(0, panel.width());
-        for (int64_t begin = 0; begin < count; begin += block) {
-          outputs(v, begin, u, panel, begin, std::min(count, begin + block));
+        const Planes u = transform_filters(Panel(index, oc_));
+        for (int64_t begin = 0; begin < count; begin += block_size) {
+          outputs(v, begin, u, Panel(index, oc_), begin, std::min(count, begin + block_size));
         }
       });
     } else {
-      std::vector<Planes> u;
-      for (int64_t index = 0; index < panels; ++index)
-        u.emplace_back(ic, weights_.panel(index).width(), weights_.panel(index).width());
-      parallel_for(panels, 1, [&](int64_t index, int64_t) { transform_filters(index, u[static_cast<size_t>(index)]); });
-      parallel_for(count, block_tiles(ic, oc), [&](int64_t begin, int64_t end) {
-        Planes v(end - begin, ic, ic);
+      std::vector<std::optional<Planes>> u(static_cast<size_t>(panels));
+      parallel_for(panels, 1, [&](int64_t index, int64_t) {
+        u[static_cast<size_t>(index)] = transform_filters(Panel(index, oc_));
+      });
+      parallel_for(count, block_size, [&](int64_t begin, int64_t end) {
+        Planes v(block_size, ic_, ic_);
         transform_tiles<window, input_matrix>(tiles_, x_, begin, end, v, 0);
         for (int64_t index = 0; index < panels; ++index) {
-          outputs(v, 0, u[static_cast<size_t>(index)], weights_.panel(index), begin, end);
+          outputs(v, 0, *u[static_cast<size_t>(index)], Panel(index, oc_), begin, end);
         }
       });
     }
   }
 
  private:
-  static int64_t block_tiles(int64_t ic, int64_t oc) {
-    const int64_t budget = (size_t{768} << 10) / sizeof(float);
-    return std::clamp<int64_t>(budget / (positions * (ic + std::min(oc, panel_width))), 48, 96) / 12 * 12;
-  }
+  static constexpr int64_t block_size = 2 * whole_tiles;  // tiles
 
-  void transform_filters(int64_t index, Planes& u) const {
-    const int64_t width = u.columns;
-    const float* taps[9];
-    for (int t = 0; t < 9; ++t) taps[t] = weights_.tap(0, index, turned_ ? 8 - t : t);
-    for (int64_t k = 0; k < weights_.depth() * width; k += lanes) {
-      transform<window, 3, filter_matrix>(
-          [&](int i, int j) { return load(taps[i * 3 + j] + k); },
-          [&](int i, int j, Vector value) { store(u.at(i * window + j, 0, 0) + k, value); });
+  Planes transform_filters(const Panel& panel) const {
+    const Filters filters = find_(panel);
+    Planes u(ic_, panel.width(), panel.width());
+    const int64_t size = u.size;
+    for (int64_t d = 0; d < ic_; ++d) {
+      float* to = u.at(0, d, 0);
+      for (int64_t k = 0; k < panel.width(); k += lanes) {
+        transform<window, 3, filter_matrix>(
+            [&](int i, int j) { return load(filters.taps[static_cast<size_t>(i * 3 + j)] + d * filters.stride + k); },
+            [&](int i, int j, Vector value) { store(to + (i * window + j) * size + k, value); });
+      }
     }
+    return u;
   }
 
   /// The output tiles [begin, end) of a panel, from the rows of v from `row` on.
   void outputs(const Planes& v, int64_t row, const Planes& u, const Panel& panel, int64_t begin, int64_t end) {
     const int64_t count = end - begin;
-    Planes m(count, panel.width(), panel.width());
+    Planes m(block_size, panel.width(), panel.width());
     with_vectors(panel.vectors, [&]<int V>() {
       for (int64_t p = 0; p < positions; ++p) {
+        const float* filters = u.at(p, 0, 0);
         for (int64_t i = 0; i < count; i += tile_rows(V)) {
           gather_product<V>(
-              1, v.columns, [in = v.at(p, row + i, 0), stride = v.columns](int64_t, int r) { return in + r * stride; },
-              [&](int64_t) { return u.at(p, 0, 0); },
+              1, ic_, [in = v.at(p, row + i, 0), stride = ic_](int64_t, int r) { return in + r * stride; },
+              [=](int64_t) { return filters; },
               [out = m.at(p, i, 0)](int r, int v) { return out + (r * V + v) * lanes; });
         }
       }
     });
-    Tensor nowhere({y_.shape()[3]});
+    Tensor nowhere({oc_});
     Walk at = tiles_.from(begin);
     for (int64_t i = 0; i < count; ++i, at.next()) {
       const auto pixels = tiles_.pixels<tile_size, float>(at, y_.data(), y_.shape(), nowhere.data());
+      const float* from = m.at(0, i, 0);
+      const int64_t size = m.size;
       for (int64_t k = 0; k < panel.width(); k += lanes) {
-        const float* from = m.at(0, i, k);
-        const int64_t size = m.size;
         transform<tile_size, window, output_matrix>(
-            [&](int i, int j) { return load(from + (i * window + j) * size); },
+            [&](int i, int j) { return load(from + (i * window + j) * size + k); },
             [&](int i, int j, Vector value) {
               store(pixels[static_cast<size_t>(i * tile_size + j)] + panel.begin + k, value);
             });
@@ -289,25 +295,26 @@ class Convolution {
   }
 
   const Tensor& x_;
-  const PackedWeights& weights_;
-  bool turned_;
+  Find find_;
+  int64_t ic_, oc_;
   Tiles tiles_;
   Tensor& y_;
 };
 
-constexpr int64_t block_size = 96;  // tiles whose panel stays in the first-level cache
+constexpr int64_t depth_block = 96;  // tiles of a sum whose panel stays in the first-level cache
 
-/// du(p, o) += sum over `count` tiles of z(p, tile)[begin + o] v(p, tile)[0, ic), for the output channels [begin, end).
-void add_products(const Planes& z, const Planes& v, int64_t count, int64_t begin, int64_t end, Planes& du) {
+/// du(p, o) = sum over the first `count` tiles of z(p, tile)[begin + o] v(p, tile)[0, ic), for the output channels
+/// [begin, end); with accumulate, added to du. Panels of z are `lanes` channels wide.
+void multiply(const Planes& z, const Planes& v, int64_t count, int64_t begin, int64_t end, bool accumulate,
+              Planes& du) {
   for (int64_t p = 0; p < positions; ++p) {
     for (int64_t index = 0; index < Panel::number(v.columns); ++index) {
       const Panel panel(index, v.columns);
       with_vectors(panel.vectors, [&]<int V>() {
-        for (int64_t t = 0; t < count; t += block_size) {
+        for (int64_t t = 0; t < count; t += depth_block) {
           for (int64_t o = begin; o < end; o += lanes) {
-            add_outer_products<V>(std::min(block_size, count - t), lanes, z.at(p, t, o), z.panel,
-                                  {v.at(p, t, panel.begin), panel.width(), lanes}, du.at(p, o - begin, panel.begin),
-                                  panel.width());
+            outer_products<V>(lanes, std::min(depth_block, count - t), z.at(p, t, o), lanes, v.at(p, t, panel.begin),
+                              du.at(p, o - begin, panel.begin), accumulate || t > 0);
           }
         }
       });
@@ -317,13 +324,16 @@ void add_products(const Planes& z, const Planes& v, int64_t count, int64_t begin
 
 /// dweight of the output channels [begin, end) from du, whose first row is output channel `first`.
 void weight_gradient(const Planes& du, int64_t first, int64_t begin, int64_t end, Tensor& dweight) {
-  const int64_t ic = du.columns;
+  const int64_t ic = du.columns, size = du.size;
   for (int64_t o = begin; o < end; ++o) {
-    for (int64_t k = 0; k < ic; k += lanes) {
-      const float* from = du.at(0, o - first, k);
-      float* to = dweight.data() + o * 9 * ic + k;
-      transform<3, window, weight_matrix>([&](int i, int j) { return load(from + (i * window + j) * du.size); },
-                                          [&](int i, int j, Vector value) { store(to + (i * 3 + j) * ic, value); });
+    for (int64_t panel = 0; panel < ic; panel += du.panel) {
+      const float* from = du.at(0, o - first, panel);
+      float* to = dweight.data() + o * 9 * ic + panel;
+      for (int64_t k = 0; k < du.width(panel); k += lanes) {
+        transform<3, window, weight_matrix>(
+            [&](int i, int j) { return load(from + (i * window + j) * size + k); },
+            [&](int i, int j, Vector value) { store(to + (i * 3 + j) * ic + k, value); });
+      }
     }
   }
 }
@@ -342,12 +352,25 @@ bool pays(const Shape& y) {
 
 void forward(const Tensor& x, const Tensor& weight, const Conv2dSpec& spec, Tensor& y) {
   const PackedWeights weights(weight, 1, PackedWeights::For::forward);
-  Convolution(x, weights, false, spec.pad, y).run();
+  const auto find = [&](const Panel& panel) {
+    Filters filters{{}, panel.width()};
+    for (size_t t = 0; t < 9; ++t) filters.taps[t] = weights.tap(0, panel.begin / panel_width, static_cast<int64_t>(t));
+    return filters;
+  };
+  Convolution(x, find, spec.pad, y).run();
 }
 
 void backward_data(const Tensor& dy, const Tensor& weight, const Conv2dSpec& spec, Tensor& dx) {
-  const PackedWeights weights(weight, 1, PackedWeights::For::backward_data);
-  Convolution(dy, weights, true, 2 - spec.pad, dx).run();
+  // The weights as they are, turned by 180 degrees: a row of input channels for every tap and output channel.
+  const int64_t ic = weight.shape()[3];
+  const auto find = [&](const Panel& panel) {
+    Filters filters{{}, 9 * ic};
+    for (size_t t = 0; t < 9; ++t) {
+      filters.taps[t] = weight.data() + (8 - static_cast<int64_t>(t)) * ic + panel.begin;
+    }
+    return filters;
+  };
+  Convolution(dy, find, 2 - spec.pad, dx).run();
 }
 
 void backward_weight(const Tensor& dy, const Tensor& x, const Conv2dSpec& spec, Tensor& dweight) {
@@ -361,31 +384,32 @@ void backward_weight(const Tensor& dy, const Tensor& x, const Conv2dSpec& spec, 
     });
     parallel_for(oc, lanes, [&](int64_t begin, int64_t end) {
       Planes du(end - begin, ic, panel_width);
-      du.clear();
-      add_products(z, v, count, begin, end, du);
+      multiply(z, v, count, begin, end, false, du);
       weight_gradient(du, begin, begin, end, dweight);
     });
     return;
   }
-  constexpr int64_t parts = 8, block = block_size;
+
+  // Sums over parts of the tiles, added up in order.
+  constexpr int64_t parts = 8;
   std::vector<Planes> sums;
   for (int64_t part = 0; part < parts; ++part) sums.emplace_back(oc, ic, panel_width);
   parallel_for(parts, 1, [&](int64_t part, int64_t) {
-    Planes& du = sums[static_cast<size_t>(part)];
-    du.clear();
-    Planes v(block, ic, panel_width), z(block, oc, lanes);
-    const int64_t stop = count * (part + 1) / parts;
-    for (int64_t begin = count * part / parts; begin < stop; begin += block) {
-      const int64_t end = std::min(stop, begin + block);
+    Planes v(depth_block, ic, panel_width), z(depth_block, oc, lanes);
+    const int64_t start = count * part / parts, stop = count * (part + 1) / parts;
+    for (int64_t begin = start; begin < stop; begin += depth_block) {
+      const int64_t end = std::min(stop, begin + depth_block);
       transform_tiles<window, input_matrix>(tiles, x, begin, end, v, 0);
       transform_tiles<tile_size, slope_matrix>(tiles, dy, begin, end, z, 0);
-      add_products(z, v, end - begin, 0, oc, du);
+      multiply(z, v, end - begin, 0, oc, begin > start, sums[static_cast<size_t>(part)]);
     }
   });
   Planes& total = sums[0];
-  parallel_for(total.memory.elements(), 4096, [&](int64_t begin, int64_t end) {
+  parallel_for(positions, 1, [&](int64_t p, int64_t) {
+    float* to = total.at(p, 0, 0);
     for (size_t part = 1; part < sums.size(); ++part) {
-      for (int64_t i = begin; i < end; ++i) total.memory.data()[i] += sums[part].memory.data()[i];
+      const float* from = sums[part].at(p, 0, 0);
+      for (int64_t i = 0; i < oc * ic; ++i) to[i] += from[i];
     }
   });
   parallel_for(oc, 1, [&](int64_t begin, int64_t end) { weight_gradient(total, 0, begin, end, dweight); });

@@ -5,6 +5,7 @@
 #include <new>
 
 #include "engine/names.h"
+#include "engine/processor.h"
 
 namespace apps {
 
@@ -99,6 +100,7 @@ CLI::Validator between(double low, double high) {
 }
 
 int run_program(const char* name, const std::function<void()>& body) {
+  engine::require_processor();
   try {
     body();
     return 0;

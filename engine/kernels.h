@@ -76,8 +76,7 @@ KERNEL(batch_norm_train, const Tensor& x, const Tensor& residual, const Tensor& 
 // with the running statistics; writes inv_std = 1 / sqrt(running_var + eps)
 KERNEL(batch_norm_eval, const Tensor& x, const Tensor& residual, const Tensor& gamma, const Tensor& beta,
        const BatchNormSpec& spec, const Tensor& running_mean, const Tensor& running_var, Tensor& y, Tensor& inv_std)
-// back through either, to dx, dgamma, dbeta: `batch_statistics` says whether mean and inv_std were computed from x; dx
-// in place of dy
+// back through either, but for the residual: `batch_statistics` says whether mean and inv_std were computed from x
 KERNEL(batch_norm_backward, const Tensor& dy, const Tensor& x, const Tensor& gamma, const Tensor& beta,
        const Tensor& mean, const Tensor& inv_std, const BatchNormSpec& spec, bool batch_statistics, Tensor& dx,
        Tensor& dgamma, Tensor& dbeta)

@@ -148,12 +148,12 @@ void backward_weight(const Tensor& dy, const Tensor& x, const Conv2dSpec& spec, 
   // that adding up would cost more, as slices of the columns.
   constexpr int64_t tasks = 8;
   int64_t parts = tasks;
-  while (parts > 1 && parts * sum_size > (x.elements() + dy.elements()) / 4) parts /= 2;
+  while (parts > 1 && (parts > pixels || parts * sum_size > (x.elements() + dy.elements()) / 4)) parts /= 2;
   const int64_t panels = Panel::number(columns), slices = std::min(tasks / parts, panels);
   Tensor sums({parts, sum_size});
   parallel_for(parts * slices, 1, [&](int64_t task, int64_t) {
     const int64_t part = task / slices, slice = task % slices;
-    Tensor slopes({rows / row_quantum * row_quantum, weight_pixels}), windows({weight_pixels, panel_width});
+    Tensor slopes({rows, weight_pixels}), windows({weight_pixels, panel_width});
     const int64_t stop = pixels * (part + 1) / parts;
     for (int64_t begin = pixels * part / parts; begin < stop; begin += weight_pixels) {
       const int64_t end = std::min(stop, begin + weight_pixels);

@@ -7,7 +7,7 @@
 // The inner loops of every convolution: a tile of the result, small enough to live in registers while its sum runs.
 //
 //   gather_product      c (R, V lanes)  =  a (R, depth)  b (depth, V lanes)     rows of a found by pointers
-//   outer_products      c (R, V lanes) +=  a^T (R, depth)  b (depth, V lanes)
+//   outer_products      c (R, V lanes)  =  a^T (R, depth)  b (depth, V lanes), or added to c
 //
 // One step of depth loads V vectors of b and R scalars of a and does R V multiply-adds. With 32 registers R V = 24
 // sums, V vectors of b and one broadcast fit, and 24 multiply-adds need 10 to 14 loads: the multiply-adds set the pace.

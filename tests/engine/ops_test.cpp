@@ -166,7 +166,7 @@ const std::vector<Convolution> convolutions{
     {"odd channels, stride 2", {2, 7, 8, 5}, {7, 3, 3, 5}, {.stride = 2, .pad = 1}},
     {"stride 3, kernel 5", {2, 11, 13, 4}, {6, 5, 5, 4}, {.stride = 3, .pad = 2}},
     {"stride beyond the kernel", {2, 9, 9, 4}, {6, 2, 2, 4}, {.stride = 3}},
-    {"one pixel of a large image", {1, 40, 40, 4}, {4, 1, 1, 4}, {.stride = 40}},
+    {"one pixel of each large image", {2, 40, 40, 4}, {4, 1, 1, 4}, {.stride = 40}},
     {"not square", {2, 6, 9, 8}, {8, 1, 3, 8}, {.pad = 1}},
     {"groups of 1", {3, 6, 6, 32}, {32, 3, 3, 1}, {.pad = 1, .groups = 32}},
     {"groups of 2", {2, 5, 6, 32}, {32, 3, 3, 2}, {.pad = 1, .groups = 16}},

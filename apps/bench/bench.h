@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
@@ -17,6 +18,8 @@ struct Options {
   bool peak = false, overhead = false, data = false;
 };
 
+/// Seconds of each of `steps` calls, after one that is not counted.
+std::vector<double> seconds_of(int64_t steps, const std::function<void()>& call);
 double median(std::vector<double> values);
 
 /// Values from -1 to 1, cheaply.
@@ -30,9 +33,6 @@ nlohmann::ordered_json time_overhead(const Options& options);
 
 /// Images a second that the loader and CutMix deliver, with nothing trained on them.
 nlohmann::ordered_json time_data(const Options& options);
-
-/// The limits of this machine, and how much of them the inner loop of the convolutions reaches.
-void print_peaks(int threads);
 
 /// A table of one kernel at the shapes of a ResNet-18.
 void time_kernel(const Options& options);

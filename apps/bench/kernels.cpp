@@ -3,7 +3,6 @@
 #include <functional>
 
 #include "apps/bench/bench.h"
-#include "apps/support/progress.h"
 #include "engine/kernels.h"
 #include "engine/names.h"
 #include "engine/parallel.h"
@@ -158,13 +157,7 @@ void time_kernel(const Options& o) {
   std::printf("%s, batch %ld, %d threads, median of %ld\n\n", o.kernel.c_str(), o.batch, engine::threads(), o.steps);
   std::printf("%-24s %10s %10s %10s %10s\n", "shape", "ms", "best ms", "GFLOP/s", "GB/s");
   for (const Call& call : engine::find_named(kernels(), "kernel", o.kernel).calls(o)) {
-    call.run();
-    std::vector<double> seconds;
-    for (int64_t step = 0; step < o.steps; ++step) {
-      const apps::Stopwatch watch;
-      call.run();
-      seconds.push_back(watch.seconds());
-    }
+    const std::vector<double> seconds = seconds_of(o.steps, call.run);
     const double s = median(seconds);
     std::printf("%-24s %10.3f %10.3f %10.1f %10.1f\n", call.shape.c_str(), s * 1e3,
                 *std::min_element(seconds.begin(), seconds.end()) * 1e3, call.flop / s * 1e-9, call.bytes / s * 1e-9);

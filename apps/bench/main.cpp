@@ -1,3 +1,4 @@
+#include <cstdio>
 #include <iostream>
 
 #include "apps/bench/bench.h"
@@ -9,8 +10,9 @@
 #include "mixup/losses.h"
 #include "nn/networks.h"
 
-namespace bench {
+namespace {
 
+/// The limits of this machine, and how much of them the inner loop of the convolutions reaches.
 void print_peaks(int threads) {
   std::printf("%-8s %14s %14s %10s %14s\n", "threads", "FMA GFLOP/s", "tile GFLOP/s", "of FMA", "copy GB/s");
   for (int count = 1; count <= threads; count *= 2) {
@@ -20,7 +22,7 @@ void print_peaks(int threads) {
   }
 }
 
-}  // namespace bench
+}  // namespace
 
 /// Times training steps, one kernel, the loader, or the machine itself, on random data.
 int main(int argc, char** argv) {
@@ -49,7 +51,7 @@ int main(int argc, char** argv) {
 
     if (o.threads > 0) engine::set_threads(o.threads);
     engine::set_conv_algorithm(o.conv);
-    if (o.peak) bench::print_peaks(engine::threads());
+    if (o.peak) print_peaks(engine::threads());
     else if (o.overhead) std::cout << bench::time_overhead(o).dump() << '\n';
     else if (o.data) std::cout << bench::time_data(o).dump() << '\n';
     else if (!o.kernel.empty()) bench::time_kernel(o);

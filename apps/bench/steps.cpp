@@ -22,7 +22,7 @@ namespace {
 
 double rounded(double value) { return std::round(100 * value) / 100; }
 
-/// Half of the images mixed of two random classes, the others plain.
+/// Images mixed of two random classes.
 mixup::Targets random_targets(const Options& o) {
   engine::Rng rng(0, engine::Purpose::bench);
   mixup::Targets targets;
@@ -32,19 +32,6 @@ mixup::Targets random_targets(const Options& o) {
     targets.lambda.push_back(0.7f);
   }
   return targets;
-}
-
-/// Seconds of each of `steps` calls, after one that is not counted.
-template <class Call>
-std::vector<double> seconds_of(int64_t steps, Call call) {
-  call();
-  std::vector<double> seconds;
-  for (int64_t step = 0; step < steps; ++step) {
-    const apps::Stopwatch watch;
-    call();
-    seconds.push_back(watch.seconds());
-  }
-  return seconds;
 }
 
 std::vector<double> step_seconds(const Options& o) {
@@ -60,6 +47,17 @@ std::vector<double> step_seconds(const Options& o) {
 }
 
 }  // namespace
+
+std::vector<double> seconds_of(int64_t steps, const std::function<void()>& call) {
+  call();
+  std::vector<double> seconds;
+  for (int64_t step = 0; step < steps; ++step) {
+    const apps::Stopwatch watch;
+    call();
+    seconds.push_back(watch.seconds());
+  }
+  return seconds;
+}
 
 double median(std::vector<double> values) {
   std::sort(values.begin(), values.end());
@@ -104,12 +102,10 @@ ordered_json time_overhead(const Options& o) {
     mixup::apply(plan, batch.images);
   }));
   const mixup::Targets targets = random_targets(o);
+  const engine::Tensor logits = random_tensor({o.batch, o.classes});
   const auto loss_seconds = [&](const char* name) {
     const mixup::Loss loss = mixup::make_loss(name, {});
-    return median(seconds_of(50, [&] {
-      const Variable logits = Variable::leaf(random_tensor({o.batch, o.classes}));
-      engine::backward(loss(logits, targets));
-    }));
+    return median(seconds_of(50, [&] { engine::backward(loss(Variable::leaf(logits), targets)); }));
   };
   const double dm = loss_seconds("dm"), ce = loss_seconds("ce");
   return {{"model", o.model},

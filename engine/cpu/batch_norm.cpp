@@ -26,13 +26,11 @@ struct Affine {
   std::vector<float> scale, shift;
 };
 
-/// Calls run.template operator()<X, Y>() with the two conditions as constants, so that the loops inside do not ask.
+/// Calls run.template operator()<condition>(), so that the loops inside do not ask.
 template <class Run>
-void with_constants(bool x, bool y, Run run) {
-  if (x && y) run.template operator()<true, true>();
-  else if (x) run.template operator()<true, false>();
-  else if (y) run.template operator()<false, true>();
-  else run.template operator()<false, false>();
+void with_constant(bool condition, Run run) {
+  if (condition) run.template operator()<true>();
+  else run.template operator()<false>();
 }
 
 // One pixel of each loop, all channels; `restrict` lets the compiler use vectors.
@@ -77,12 +75,14 @@ void backward_pixel(int64_t c, const float* dy, const float* x, const float* sca
 /// y = f(x scale + shift + residual)
 void apply(const Tensor& x, const Tensor& residual, const Affine& affine, bool relu, Tensor& y) {
   const int64_t c = x.shape().last();
-  with_constants(residual.defined(), relu, [&]<bool Residual, bool Relu>() {
-    parallel_for(x.elements() / c, pixels_per_chunk, [&](int64_t begin, int64_t end) {
-      for (int64_t p = begin; p < end; ++p) {
-        apply_pixel<Residual, Relu>(c, x.data() + p * c, Residual ? residual.data() + p * c : nullptr,
-                                    affine.scale.data(), affine.shift.data(), y.data() + p * c);
-      }
+  with_constant(residual.defined(), [&]<bool Residual>() {
+    with_constant(relu, [&]<bool Relu>() {
+      parallel_for(x.elements() / c, pixels_per_chunk, [&](int64_t begin, int64_t end) {
+        for (int64_t p = begin; p < end; ++p) {
+          apply_pixel<Residual, Relu>(c, x.data() + p * c, Residual ? residual.data() + p * c : nullptr,
+                                      affine.scale.data(), affine.shift.data(), y.data() + p * c);
+        }
+      });
     });
   });
 }
@@ -145,7 +145,7 @@ void batch_norm_backward(const Tensor& dy, const Tensor& x, const Tensor& gamma,
   const float *scale = affine.scale.data(), *shift = affine.shift.data(), *m = mean.data();
 
   Tensor slopes({chunks(pixels), c}), products({chunks(pixels), c});  // sums of dy and of dy (x - mean)
-  with_constants(spec.relu, false, [&]<bool Relu, bool>() {
+  with_constant(spec.relu, [&]<bool Relu>() {
     parallel_for(pixels, pixels_per_chunk, [&](int64_t begin, int64_t end) {
       float *s = slopes.data() + begin / pixels_per_chunk * c, *q = products.data() + begin / pixels_per_chunk * c;
       std::fill_n(s, c, 0.0f);
@@ -171,7 +171,7 @@ void batch_norm_backward(const Tensor& dy, const Tensor& x, const Tensor& gamma,
     by_x[k] = static_cast<float>(-gamma.data()[k] * inverse * inverse * inverse * product / count);
     constant[k] = static_cast<float>(-gamma.data()[k] * inverse * slope / count);
   }
-  with_constants(spec.relu, false, [&]<bool Relu, bool>() {
+  with_constant(spec.relu, [&]<bool Relu>() {
     parallel_for(pixels, pixels_per_chunk, [&](int64_t begin, int64_t end) {
       for (int64_t p = begin; p < end; ++p) {
         backward_pixel<Relu>(c, dy.data() + p * c, x.data() + p * c, scale, shift, m, by_x.data(), constant.data(),

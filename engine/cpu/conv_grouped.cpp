@@ -9,8 +9,9 @@
 // holds several groups, and every output channel needs the `size` input channels of its own group alone: spread(x, j)
 // repeats channel j of each group over the group, and then
 //
-//   y += spread(x, 0) w[0] + spread(x, 1) w[1] + ...        x, y: a b c d | e f g h | ...    spread(x, 1): b b b b | f
-//   f f f
+//   x             a b c d | e f g h | ...
+//   spread(x, 1)  b b b b | f f f f | ...
+//   y += spread(x, 0) w[0] + spread(x, 1) w[1] + ...
 //
 // Backward takes the same way: dx from dy with the weights of a group transposed, and dweight[j] += dy spread(x, j).
 namespace engine::cpu::grouped {

@@ -23,24 +23,21 @@ Eigen::Map<const Dense, 0, Eigen::OuterStride<>> map(Matrix<const float> m) {
 }
 
 template <class Product>
-void store(const Product& product, Matrix<float> m, bool accumulate) {
+void store(const Product& product, Matrix<float> m) {
   Eigen::Map<Dense, 0, Eigen::OuterStride<>> c(m.data, m.rows, m.cols, Eigen::OuterStride<>(m.stride));
-  if (accumulate) c.noalias() += product;
-  else c.noalias() = product;
+  c.noalias() = product;
 }
 
 }  // namespace
 
-void multiply(Matrix<const float> a, Matrix<const float> b, Matrix<float> c, bool accumulate) {
-  store(map(a) * map(b), c, accumulate);
-}
+void multiply(Matrix<const float> a, Matrix<const float> b, Matrix<float> c) { store(map(a) * map(b), c); }
 
 void multiply_transposed(Matrix<const float> a, Matrix<const float> b, Matrix<float> c) {
-  store(map(a) * map(b).transpose(), c, false);
+  store(map(a) * map(b).transpose(), c);
 }
 
-void transposed_multiply(Matrix<const float> a, Matrix<const float> b, Matrix<float> c, bool accumulate) {
-  store(map(a).transpose() * map(b), c, accumulate);
+void transposed_multiply(Matrix<const float> a, Matrix<const float> b, Matrix<float> c) {
+  store(map(a).transpose() * map(b), c);
 }
 
 }  // namespace engine::cpu

@@ -11,13 +11,13 @@ struct Matrix {
   int64_t rows, cols, stride;
 };
 
-// The three products, on the calling thread alone. With accumulate, added to c.
+// The three products, on the calling thread alone.
 
 /// c = a b
-void multiply(Matrix<const float> a, Matrix<const float> b, Matrix<float> c, bool accumulate = false);
+void multiply(Matrix<const float> a, Matrix<const float> b, Matrix<float> c);
 /// c = a b^T
 void multiply_transposed(Matrix<const float> a, Matrix<const float> b, Matrix<float> c);
 /// c = a^T b
-void transposed_multiply(Matrix<const float> a, Matrix<const float> b, Matrix<float> c, bool accumulate = false);
+void transposed_multiply(Matrix<const float> a, Matrix<const float> b, Matrix<float> c);
 
 }  // namespace engine::cpu

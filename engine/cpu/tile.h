@@ -52,6 +52,19 @@ void with_vectors(int vectors, Run run) {
   }
 }
 
+/// One step of depth: sum[r][v] += a(r) times vector v of b.
+template <int R, int V, class A>
+inline void multiply_add(Vector (&sum)[R][V], A a, const float* b) {
+  Vector right[V];
+#pragma GCC unroll 4
+  for (int v = 0; v < V; ++v) right[v] = load(b + v * lanes);
+#pragma GCC unroll 16
+  for (int r = 0; r < R; ++r) {
+#pragma GCC unroll 4
+    for (int v = 0; v < V; ++v) sum[r][v] += a(r) * right[v];
+  }
+}
+
 /// c(r, v)[0, lanes) = sum over taps t and k < depth of a(t, r)[k] b(t)[(k V + v) lanes + ...], for every r <
 /// tile_rows(V) and v < V.
 template <int V, class A, class B, class C>
@@ -69,14 +82,8 @@ inline void gather_product(int64_t taps, int64_t depth, A a, B b, C c) {
     for (int r = 0; r < R; ++r) row[r] = a(t, r);
     const float* panel = b(t);
     for (int64_t k = 0; k < depth; ++k, panel += V * lanes) {
-      Vector right[V];
-#pragma GCC unroll 4
-      for (int v = 0; v < V; ++v) right[v] = load(panel + v * lanes);
-#pragma GCC unroll 16
-      for (int r = 0; r < R; ++r) {
-#pragma GCC unroll 4
-        for (int v = 0; v < V; ++v) sum[r][v] += row[r][k] * right[v];
-      }
+      multiply_add(
+          sum, [&](int r) { return row[r][k]; }, panel);
     }
   }
 #pragma GCC unroll 16
@@ -96,16 +103,9 @@ inline void outer_products(int64_t depth, const float* a, int64_t a_stride, cons
 #pragma GCC unroll 4
     for (int v = 0; v < V; ++v) sum[r][v] = accumulate ? load(c + r * stride + v * lanes) : Vector{};
   }
-  for (int64_t k = 0; k < depth; ++k, a += a_stride, b += stride) {
-    Vector right[V];
-#pragma GCC unroll 4
-    for (int v = 0; v < V; ++v) right[v] = load(b + v * lanes);
-#pragma GCC unroll 16
-    for (int r = 0; r < R; ++r) {
-#pragma GCC unroll 4
-      for (int v = 0; v < V; ++v) sum[r][v] += a[r] * right[v];
-    }
-  }
+  for (int64_t k = 0; k < depth; ++k, a += a_stride, b += stride)
+    multiply_add(
+        sum, [&](int r) { return a[r]; }, b);
 #pragma GCC unroll 16
   for (int r = 0; r < R; ++r) {
 #pragma GCC unroll 4

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "engine/cpu/conv.h"
+#include "engine/cpu/gather.h"
 #include "engine/cpu/packed_weights.h"
 #include "engine/cpu/winograd_transforms.h"
 #include "engine/parallel.h"
@@ -92,10 +93,10 @@ struct Planes {
 template <int Size, const Matrix<window, Size>& M>
 void transform_tiles(const Tiles& tiles, const Tensor& x, int64_t begin, int64_t end, Planes& planes, int64_t row) {
   const int64_t c = x.shape()[3], size = planes.size;
-  const Tensor zeros = Tensor::zeros({c});
+  const float* zeros = zero_channels(c);
   Walk at = tiles.from(begin);
   for (int64_t tile = begin; tile < end; ++tile, ++row, at.next()) {
-    const auto pixels = tiles.pixels<Size, const float>(at, x.data(), x.shape(), zeros.data());
+    const auto pixels = tiles.pixels<Size, const float>(at, x.data(), x.shape(), zeros);
     for (int64_t panel = 0; panel < c; panel += planes.panel) {
       float* to = planes.at(0, row, panel);
       for (int64_t k = 0; k < planes.width(panel); k += lanes) {

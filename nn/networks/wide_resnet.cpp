@@ -1,8 +1,8 @@
+#include <optional>
+
 #include "engine/error.h"
 #include "nn/layers.h"
 #include "nn/networks.h"
-
-#include <optional>
 
 namespace nn {
 namespace {

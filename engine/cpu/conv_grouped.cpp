@@ -17,18 +17,10 @@
 namespace engine::cpu::grouped {
 namespace {
 
-#if defined(__clang__)
 template <int Size, int J, int... Lane>
 Vector spread(Vector x, std::integer_sequence<int, Lane...>) {
   return __builtin_shufflevector(x, x, (Lane / Size * Size + J)...);
 }
-#else
-typedef int Lanes __attribute__((vector_size(lanes * sizeof(int))));
-template <int Size, int J, int... Lane>
-Vector spread(Vector x, std::integer_sequence<int, Lane...>) {
-  return __builtin_shuffle(x, Lanes{(Lane / Size * Size + J)...});
-}
-#endif
 
 /// sum + the products of all channels of each group with their weights (j, lanes).
 template <int Size, int... J>

@@ -21,12 +21,20 @@ PackedWeights::PackedWeights(const Tensor& weight, int64_t groups, For use) {
       const Panel panel(index, columns_);
       const float* from = weight.data() + group * oc * filter + tap * ic + panel.begin * by_column;
       float* to = data_.data() + (this->tap(group, index, tap) - data_.data());
-      // In blocks that leave both sides in cache, since one of them is read or written across its rows.
-      for (int64_t block = 0; block < depth_; block += lanes) {
-        const int64_t stop = std::min(depth_, block + lanes);
-        for (int64_t j = 0; j < panel.width(); ++j) {
-          for (int64_t k = block; k < stop; ++k) {
-            to[k * panel.width() + j] = j < panel.count ? from[k * by_depth + j * by_column] : 0;
+      for (int64_t k = 0; k < depth_; k += lanes) {
+        for (int64_t j = 0; j < panel.width(); j += lanes) {
+          if (k + lanes <= depth_ && j + lanes <= panel.count) {
+            Vector block[lanes];
+            const int64_t by_row = std::max(by_depth, by_column);  // the other one is 1
+            for (int64_t r = 0; r < lanes; ++r) block[r] = load(from + k * by_depth + j * by_column + r * by_row);
+            if (use == For::forward) transpose(block);
+            for (int64_t r = 0; r < lanes; ++r) store(to + (k + r) * panel.width() + j, block[r]);
+          } else {
+            for (int64_t r = k; r < std::min(depth_, k + lanes); ++r) {
+              for (int64_t c = j; c < j + lanes; ++c) {
+                to[r * panel.width() + c] = c < panel.count ? from[r * by_depth + c * by_column] : 0;
+              }
+            }
           }
         }
       }

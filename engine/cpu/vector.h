@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <cstring>
+#include <utility>
 
 // One source for every vector unit: the compiler's own vector type, as wide as the unit that is compiled for.
 namespace engine::cpu {
@@ -25,6 +26,24 @@ inline Vector load(const float* from) {
 inline void store(float* to, Vector values) {
   typedef float Anywhere __attribute__((vector_size(lanes * sizeof(float)), aligned(sizeof(float)), may_alias));
   *reinterpret_cast<Anywhere*>(to) = values;
+}
+
+/// Swaps the lanes of a that have the bit Step in their number with the lanes of b that have it not.
+template <int Step, int... Lane>
+inline void swap_lanes(Vector& a, Vector& b, std::integer_sequence<int, Lane...>) {
+  const Vector first = __builtin_shufflevector(a, b, (Lane & Step ? lanes + Lane - Step : Lane)...);
+  b = __builtin_shufflevector(a, b, (Lane & Step ? lanes + Lane : Lane + Step)...);
+  a = first;
+}
+
+/// Transposes a matrix (lanes, lanes): in turn each bit of a row's number changes places with that of the column's.
+template <int Step = 1>
+inline void transpose(Vector (&rows)[lanes]) {
+#pragma GCC unroll 16
+  for (int i = 0; i < lanes; ++i) {
+    if (!(i & Step)) swap_lanes<Step>(rows[i], rows[i + Step], std::make_integer_sequence<int, lanes>());
+  }
+  if constexpr (2 * Step < lanes) transpose<2 * Step>(rows);
 }
 
 constexpr int64_t round_up(int64_t n, int64_t multiple) { return (n + multiple - 1) / multiple * multiple; }

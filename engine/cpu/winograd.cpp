@@ -119,7 +119,13 @@ template <class Find>
 class Convolution {
  public:
   Convolution(const Tensor& x, Find find, int64_t pad, Tensor& y)
-      : x_(x), find_(find), ic_(x.shape()[3]), oc_(y.shape()[3]), tiles_(y.shape(), pad), y_(y) {}
+      : x_(x),
+        find_(find),
+        ic_(x.shape()[3]),
+        oc_(y.shape()[3]),
+        block_(ic_ > 32 && ic_ <= 128 ? whole_tiles : 2 * whole_tiles),
+        tiles_(y.shape(), pad),
+        y_(y) {}
 
   void run() {
     const int64_t count = tiles_.count(), panels = Panel::number(oc_);
@@ -130,8 +136,8 @@ class Convolution {
       });
       parallel_for(panels, 1, [&](int64_t index, int64_t) {
         const Planes u = transform_filters(Panel(index, oc_));
-        for (int64_t begin = 0; begin < count; begin += block_size) {
-          outputs(v, begin, u, Panel(index, oc_), begin, std::min(count, begin + block_size));
+        for (int64_t begin = 0; begin < count; begin += block_) {
+          outputs(v, begin, u, Panel(index, oc_), begin, std::min(count, begin + block_));
         }
       });
     } else {
@@ -139,8 +145,8 @@ class Convolution {
       parallel_for(panels, 1, [&](int64_t index, int64_t) {
         u[static_cast<size_t>(index)] = transform_filters(Panel(index, oc_));
       });
-      parallel_for(count, block_size, [&](int64_t begin, int64_t end) {
-        Planes v(block_size, ic_, ic_);
+      parallel_for(count, block_, [&](int64_t begin, int64_t end) {
+        Planes v(block_, ic_, ic_);
         transform_tiles<window, input_matrix>(tiles_, x_, begin, end, v, 0);
         for (int64_t index = 0; index < panels; ++index) {
           outputs(v, 0, *u[static_cast<size_t>(index)], Panel(index, oc_), begin, end);
@@ -150,8 +156,6 @@ class Convolution {
   }
 
  private:
-  static constexpr int64_t block_size = 2 * whole_tiles;  // tiles
-
   Planes transform_filters(const Panel& panel) const {
     const Filters filters = find_(panel);
     Planes u(ic_, panel.width(), panel.width());
@@ -170,7 +174,7 @@ class Convolution {
   /// The output tiles [begin, end) of a panel, from the rows of v from `row` on.
   void outputs(const Planes& v, int64_t row, const Planes& u, const Panel& panel, int64_t begin, int64_t end) {
     const int64_t count = end - begin;
-    Planes m(block_size, panel.width(), panel.width());
+    Planes m(block_, panel.width(), panel.width());
     with_vectors(panel.vectors, [&]<int V>() {
       for (int64_t p = 0; p < positions; ++p) {
         const float* filters = u.at(p, 0, 0);
@@ -200,25 +204,27 @@ class Convolution {
 
   const Tensor& x_;
   Find find_;
-  int64_t ic_, oc_;
+  int64_t ic_, oc_, block_;  // block_: tiles that are computed together
   Tiles tiles_;
   Tensor& y_;
 };
 
-constexpr int64_t depth_block = 96;  // tiles of a sum whose panel stays in the first-level cache
+constexpr int64_t depth_block = 96;           // tiles of a sum whose panel stays in the first-level cache
+constexpr int64_t part_block = whole_tiles;   // tiles that stay, transformed, in the second-level cache
+constexpr int64_t second_level = 256 * 1024;  // floats: what a core's second-level cache holds
 
-/// du(p, o) = sum over the first `count` tiles of z(p, tile)[begin + o] v(p, tile)[0, ic), for the output channels
-/// [begin, end); with accumulate, added to du. Panels of z are `lanes` channels wide.
+/// du(p, o) = sum over the first `count` tiles of z(p, tile)[o] v(p, tile)[0, ic), for the positions [begin, end); with
+/// accumulate, added to du. Panels of z are `lanes` channels wide.
 void multiply(const Planes& z, const Planes& v, int64_t count, int64_t begin, int64_t end, bool accumulate,
               Planes& du) {
-  for (int64_t p = 0; p < positions; ++p) {
+  for (int64_t p = begin; p < end; ++p) {
     for (int64_t index = 0; index < Panel::number(v.columns); ++index) {
       const Panel panel(index, v.columns);
       with_vectors(panel.vectors, [&]<int V>() {
         for (int64_t t = 0; t < count; t += depth_block) {
-          for (int64_t o = begin; o < end; o += lanes) {
+          for (int64_t o = 0; o < z.columns; o += lanes) {
             outer_products<V>(lanes, std::min(depth_block, count - t), z.at(p, t, o), lanes, v.at(p, t, panel.begin),
-                              du.at(p, o - begin, panel.begin), accumulate || t > 0);
+                              du.at(p, o, panel.begin), accumulate || t > 0);
           }
         }
       });
@@ -226,12 +232,12 @@ void multiply(const Planes& z, const Planes& v, int64_t count, int64_t begin, in
   }
 }
 
-/// dweight of the output channels [begin, end) from du, whose first row is output channel `first`.
-void weight_gradient(const Planes& du, int64_t first, int64_t begin, int64_t end, Tensor& dweight) {
+/// dweight of the output channels [begin, end).
+void weight_gradient(const Planes& du, int64_t begin, int64_t end, Tensor& dweight) {
   const int64_t ic = du.columns, size = du.size;
   for (int64_t o = begin; o < end; ++o) {
     for (int64_t panel = 0; panel < ic; panel += du.panel) {
-      const float* from = du.at(0, o - first, panel);
+      const float* from = du.at(0, o, panel);
       float* to = dweight.data() + o * 9 * ic + panel;
       for (int64_t k = 0; k < du.width(panel); k += lanes) {
         transform<3, window, weight_matrix>(
@@ -280,32 +286,35 @@ void backward_data(const Tensor& dy, const Tensor& weight, const Conv2dSpec& spe
 void backward_weight(const Tensor& dy, const Tensor& x, const Conv2dSpec& spec, Tensor& dweight) {
   const Tiles tiles(dy.shape(), spec.pad);
   const int64_t ic = x.shape()[3], oc = dy.shape()[3], count = tiles.count();
-  if (count <= 1024 || ic * oc > count * (ic + oc)) {
-    Planes v(count, ic, panel_width), z(count, oc, lanes);
-    parallel_for(count, 4, [&](int64_t begin, int64_t end) {
-      transform_tiles<window, input_matrix>(tiles, x, begin, end, v, begin);
-      transform_tiles<tile_size, slope_matrix>(tiles, dy, begin, end, z, begin);
-    });
-    parallel_for(oc, lanes, [&](int64_t begin, int64_t end) {
-      Planes du(end - begin, ic, panel_width);
-      multiply(z, v, count, begin, end, false, du);
-      weight_gradient(du, begin, begin, end, dweight);
-    });
+  if (positions * ic * oc > 4 * second_level) {
+    // Position by position over as many tiles as the last-level cache holds: sums of all of them would be too large.
+    const int64_t most = round_up(8 * second_level / (positions * (ic + oc)), depth_block),
+                  block = std::min(most, count);
+    Planes v(block, ic, panel_width), z(block, oc, lanes), du(oc, ic, panel_width);
+    for (int64_t first = 0; first < count; first += block) {
+      const int64_t some = std::min(block, count - first);
+      parallel_for(some, 4, [&](int64_t begin, int64_t end) {
+        transform_tiles<window, input_matrix>(tiles, x, first + begin, first + end, v, begin);
+        transform_tiles<tile_size, slope_matrix>(tiles, dy, first + begin, first + end, z, begin);
+      });
+      parallel_for(positions, 1, [&](int64_t begin, int64_t end) { multiply(z, v, some, begin, end, first > 0, du); });
+    }
+    parallel_for(oc, lanes, [&](int64_t begin, int64_t end) { weight_gradient(du, begin, end, dweight); });
     return;
   }
 
   // Sums over parts of the tiles, added up in order.
-  constexpr int64_t parts = 8;
+  const int64_t parts = std::min<int64_t>(8, count);
   std::vector<Planes> sums;
   for (int64_t part = 0; part < parts; ++part) sums.emplace_back(oc, ic, panel_width);
   parallel_for(parts, 1, [&](int64_t part, int64_t) {
-    Planes v(depth_block, ic, panel_width), z(depth_block, oc, lanes);
+    Planes v(part_block, ic, panel_width), z(part_block, oc, lanes);
     const int64_t start = count * part / parts, stop = count * (part + 1) / parts;
-    for (int64_t begin = start; begin < stop; begin += depth_block) {
-      const int64_t end = std::min(stop, begin + depth_block);
+    for (int64_t begin = start; begin < stop; begin += part_block) {
+      const int64_t end = std::min(stop, begin + part_block);
       transform_tiles<window, input_matrix>(tiles, x, begin, end, v, 0);
       transform_tiles<tile_size, slope_matrix>(tiles, dy, begin, end, z, 0);
-      multiply(z, v, end - begin, 0, oc, begin > start, sums[static_cast<size_t>(part)]);
+      multiply(z, v, end - begin, 0, positions, begin > start, sums[static_cast<size_t>(part)]);
     }
   });
   Planes& total = sums[0];
@@ -316,7 +325,7 @@ void backward_weight(const Tensor& dy, const Tensor& x, const Conv2dSpec& spec, 
       for (int64_t i = 0; i < oc * ic; ++i) to[i] += from[i];
     }
   });
-  parallel_for(oc, 1, [&](int64_t begin, int64_t end) { weight_gradient(total, 0, begin, end, dweight); });
+  parallel_for(oc, lanes, [&](int64_t begin, int64_t end) { weight_gradient(total, begin, end, dweight); });
 }
 
 }  // namespace engine::cpu::winograd

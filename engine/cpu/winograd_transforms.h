@@ -53,38 +53,48 @@ inline constexpr Matrix<3, 6> weight_matrix = transpose<6, 3>(filter_matrix);  /
 
 inline constexpr int tile_size = 4, window = 6, positions = 36;
 
-/// sum + factor value, where factors 0 and 1 cost nothing.
-inline Vector plus(Vector sum, float factor, Vector value) {
-  return factor == 0 ? sum : factor == 1 ? sum + value : sum + factor * value;
+/// The sum of factors[j] / unit in(j) over j = first, first + step, ...; the compiler writes it out. Factors 0 cost
+/// nothing, and a factor 1 saves a multiplication where the sum begins with it.
+template <size_t Count, class In>
+inline Vector weighted_sum(const std::array<float, Count>& factors, size_t first, size_t step, float unit, In in) {
+  Vector sum{};
+  bool empty = true;
+#pragma GCC unroll 6
+  for (size_t j = first; j < Count; j += step) {
+    if (factors[j] != unit) continue;
+    sum = empty ? in(j) : sum + in(j);
+    empty = false;
+  }
+#pragma GCC unroll 6
+  for (size_t j = first; j < Count; j += step) {
+    if (factors[j] == 0 || factors[j] == unit) continue;
+    sum = empty ? factors[j] / unit * in(j) : sum + factors[j] / unit * in(j);
+    empty = false;
+  }
+  return sum;
 }
 
-/// to(i, sum over j of M[i][j] in(j)): the compiler writes it out and leaves out the zeros. Of a pair of rows, or of
-/// columns, that differ in signs, even and odd parts are computed once.
+/// to(i, sum over j of M[i][j] in(j)). Of a pair of rows, or of columns, that differ in signs, even and odd parts are
+/// computed once.
 template <int Rows, int Cols, const Matrix<Rows, Cols>& M, class In, class To>
 inline void multiply(In in, To to) {
   if constexpr (Rows == window) {
-    Vector even[Rows]{}, odd[Rows]{};
-#pragma GCC unroll 6
-    for (int i : {0, 1, 3, 5}) {
-#pragma GCC unroll 6
-      for (int j = 0; j < Cols; ++j) (j % 2 == 0 ? even : odd)[i] = plus((j % 2 == 0 ? even : odd)[i], M[i][j], in(j));
+    to(0, weighted_sum(M[0], 0, 2, 1, in));
+    to(5, weighted_sum(M[5], (Cols - 1) % 2, 2, 1, in));
+#pragma GCC unroll 2
+    for (size_t i : {1, 3}) {
+      const float unit = M[i][Cols == 3 ? 1 : 3];  // a row's odd part is a multiple of a shorter sum
+      const Vector even = weighted_sum(M[i], 0, 2, 1, in), odd = weighted_sum(M[i], 1, 2, unit, in);
+      to(i, even + unit * odd);
+      to(i + 1, even - unit * odd);
     }
-    to(0, even[0]);
-    to(1, even[1] + odd[1]);
-    to(2, even[1] - odd[1]);
-    to(3, even[3] + odd[3]);
-    to(4, even[3] - odd[3]);
-    to(5, Cols % 2 == 0 ? odd[5] : even[5]);
   } else {
-    const Vector sum_a = in(1) + in(2), difference_a = in(1) - in(2), sum_b = in(3) + in(4),
-                 difference_b = in(3) - in(4);
-#pragma GCC unroll 6
-    for (int i = 0; i < Rows; ++i) {
-      Vector sum{};
-      sum = plus(sum, M[i][0], in(0));
-      sum = plus(sum, M[i][1], i % 2 == 0 ? sum_a : difference_a);
-      sum = plus(sum, M[i][3], i % 2 == 0 ? sum_b : difference_b);
-      to(i, plus(sum, M[i][5], in(5)));
+    const Vector sums[4]{in(0), in(1) + in(2), in(3) + in(4), in(5)};
+    const Vector differences[4]{in(0), in(1) - in(2), in(3) - in(4), in(5)};
+#pragma GCC unroll 4
+    for (size_t i = 0; i < Rows; ++i) {
+      const std::array<float, 4> factors{M[i][0], M[i][1], M[i][3], M[i][5]};
+      to(i, weighted_sum(factors, 0, 1, 1, [&](size_t j) { return i % 2 == 0 ? sums[j] : differences[j]; }));
     }
   }
 }

@@ -89,49 +89,65 @@ void backward_data(const Tensor& dy, const Tensor& weight, const Conv2dSpec& spe
 
 namespace {
 
-// The gradient for the weights is a product (oc, pixels) x (pixels, taps ic). A chunk of pixels is copied together, a
-// panel of columns at a time, so that it stays in the first-level cache while all output channels use it.
-constexpr int64_t weight_pixels = 64;
+// The gradient for the weights is a product (oc, pixels) x (pixels, taps ic). For a chunk of pixels both sides are
+// copied together. A strip, one vector of output channels, stays in the first-level cache while the panels of a block,
+// each two vectors of columns, come from the second-level cache:
+//
+//     strips (oc / lanes, pixels, lanes)     panels (block / panel_width, pixels, panel_width)     sums (lanes, panel_width)
+//
+// The 16 floats after each strip and panel keep them off powers of two.
+constexpr int64_t weight_pixels = 64, block_columns = 8 * panel_width;
+constexpr int64_t strip_size = weight_pixels * lanes + 16, panel_size = weight_pixels * panel_width + 16;
 
-/// Copies a short run; returns the end of the copy.
-inline float* copy(const float* from, int64_t count, float* to) {
+/// Copies a short run.
+inline void copy(const float* from, int64_t count, float* to) {
   int64_t i = 0;
   for (; i + lanes <= count; i += lanes) store(to + i, load(from + i));
   for (; i < count; ++i) to[i] = from[i];
-  return to + count;
 }
 
-/// Copies columns [begin, end) of the windows of pixels [first, last) of y, for one group: windows[pixel][column].
+/// Copies the slopes of pixels [first, last) in one group, `oc` channels from channel `begin`, in strips.
+void copy_slopes(const Tensor& dy, int64_t begin, int64_t oc, int64_t first, int64_t last, float* strips) {
+  for (int64_t p = first; p < last; ++p, strips += lanes) {
+    const float* from = dy.data() + p * dy.shape()[3] + begin;
+    float* to = strips;
+    int64_t o = 0;
+    for (; o + lanes <= oc; o += lanes, to += strip_size) store(to, load(from + o));
+    if (o < oc) std::fill(std::copy(from + o, from + oc, to), to + lanes, 0.0f);
+  }
+}
+
+/// Copies columns [begin, end) of the windows of pixels [first, last) of y, for one group, in panels, and zeros up to a
+/// whole vector.
 void copy_windows(const Tensor& x, const Shape& k, const Shape& y, const Conv2dSpec& spec, int64_t group, int64_t first,
-                  int64_t last, const Panel& panel, float* windows) {
+                  int64_t last, int64_t begin, int64_t end, float* panels) {
   const Shape& in = x.shape();
-  const int64_t ic = k[3], row = k[2] * ic, end = panel.begin + panel.count;
+  const int64_t ic = k[3], first_tap = begin / ic, first_channel = begin % ic, count = end - begin;
+  const int64_t first_ky = first_tap / k[2], first_kx = first_tap % k[2];
+  const float* zeros = zero_channels(ic);
   Walk at(first, y[1], y[2]);
-  for (int64_t p = first; p < last; ++p, windows += panel.width(), at.next()) {
-    const int64_t image = at.image, y0 = at.y * spec.stride - spec.pad, x0 = at.x * spec.stride - spec.pad;
-    float* to = windows;
-    int64_t ky = panel.begin / row, skip = panel.begin % row;
-    for (int64_t column = panel.begin; column < end; ++ky, skip = 0) {
-      const int64_t iy = y0 + ky, stop = std::min(row, skip + end - column);
-      column += stop - skip;
-      if (iy < 0 || iy >= in[1]) {
-        to = std::fill_n(to, stop - skip, 0.0f);
-        continue;
+  for (int64_t p = first; p < last; ++p, panels += panel_width, at.next()) {
+    const int64_t y0 = at.y * spec.stride - spec.pad, x0 = at.x * spec.stride - spec.pad;
+    // A row of the window is one run of memory, unless it leaves the image or pixels hold channels of other groups.
+    const bool whole_rows = spec.groups == 1 && x0 >= 0 && x0 + k[2] <= in[2];
+    int64_t ky = first_ky, kx = first_kx, channel = first_channel;
+    for (int64_t column = 0; column < count;) {
+      const int64_t iy = y0 + ky, ix = x0 + kx;
+      const bool inside = iy >= 0 && iy < in[1] && ix >= 0 && ix < in[2];
+      const int64_t taps = whole_rows && inside ? k[2] - kx : 1;
+      const float* from =
+          inside ? x.data() + ((at.image * in[1] + iy) * in[2] + ix) * in[3] + group * ic + channel : zeros;
+      for (const int64_t stop = std::min(count, column + taps * ic - channel); column < stop;) {
+        const int64_t in_panel = column % panel_width, some = std::min(stop - column, panel_width - in_panel);
+        copy(from, some, panels + column / panel_width * panel_size + in_panel);
+        from += some;
+        column += some;
       }
-      // A row of the window is one run of memory, unless it leaves the image or pixels hold channels of other groups.
-      const float* from = x.data() + ((image * in[1] + iy) * in[2] + x0) * in[3] + group * ic;
-      if (spec.groups == 1 && x0 >= 0 && x0 + k[2] <= in[2]) {
-        to = copy(from + skip, stop - skip, to);
-        continue;
-      }
-      while (skip < stop) {
-        const int64_t kx = skip / ic, count = std::min(ic - skip % ic, stop - skip);
-        if (x0 + kx >= 0 && x0 + kx < in[2]) to = copy(from + kx * in[3] + skip % ic, count, to);
-        else to = std::fill_n(to, count, 0.0f);
-        skip += count;
-      }
+      channel = 0;
+      kx += taps;
+      if (kx == k[2]) kx = 0, ++ky;
     }
-    std::fill(to, windows + panel.width(), 0.0f);
+    for (int64_t i = count; i % lanes != 0; ++i) panels[i / panel_width * panel_size + i % panel_width] = 0;
   }
 }
 
@@ -149,46 +165,44 @@ void backward_weight(const Tensor& dy, const Tensor& x, const Conv2dSpec& spec, 
   constexpr int64_t tasks = 8;
   int64_t parts = tasks;
   while (parts > 1 && (parts > pixels || parts * sum_size > (x.elements() + dy.elements()) / 4)) parts /= 2;
-  const int64_t panels = Panel::number(columns), slices = std::min(tasks / parts, panels);
+  const int64_t panels = (columns + panel_width - 1) / panel_width, slices = std::min(tasks / parts, panels);
   Tensor sums({parts, sum_size});
   parallel_for(parts * slices, 1, [&](int64_t task, int64_t) {
     const int64_t part = task / slices, slice = task % slices;
-    Tensor slopes({rows, weight_pixels}), windows({weight_pixels, panel_width});
-    const int64_t stop = pixels * (part + 1) / parts;
-    for (int64_t begin = pixels * part / parts; begin < stop; begin += weight_pixels) {
-      const int64_t end = std::min(stop, begin + weight_pixels);
+    const int64_t left = panels * slice / slices * panel_width, right = std::min(columns, panels * (slice + 1) / slices * panel_width);
+    const int64_t start = pixels * part / parts, stop = pixels * (part + 1) / parts;
+    Tensor strips({round_up(rows, lanes) / lanes, strip_size}), windows({block_columns / panel_width, panel_size});
+    for (int64_t first = start; first < stop; first += weight_pixels) {
+      const int64_t last = std::min(stop, first + weight_pixels);
       for (int64_t group = 0; group < groups; ++group) {
-        // (blocks of output channels, pixels, output channels of the block)
-        float* to = slopes.data();
-        for (int64_t o = 0; o < rows; o += lanes) {
-          const int64_t width = std::min<int64_t>(lanes, rows - o), real = std::min(width, oc - o);
-          for (int64_t p = begin; p < end; ++p, to += width) {
-            std::fill(copy(dy.data() + p * out[3] + group * oc + o, real, to), to + width, 0.0f);
-          }
-        }
-        for (int64_t index = panels * slice / slices; index < panels * (slice + 1) / slices; ++index) {
-          const Panel panel(index, columns);
-          copy_windows(x, k, out, spec, group, begin, end, panel, windows.data());
-          with_vectors(panel.vectors, [&]<int V>() {
-            for (int64_t o = 0; o < rows; o += lanes) {
-              const int64_t width = std::min<int64_t>(lanes, rows - o);
-              outer_products<V>(width, end - begin, slopes.data() + o * (end - begin), width, windows.data(),
-                                sums.data() + part * sum_size + (group * wide + panel.begin) * rows + o * panel.width(),
-                                begin > pixels * part / parts);
+        copy_slopes(dy, group * oc, oc, first, last, strips.data());
+        for (int64_t begin = left; begin < right; begin += block_columns) {
+          const int64_t end = std::min(right, begin + block_columns);
+          copy_windows(x, k, out, spec, group, first, last, begin, end, windows.data());
+          for (int64_t o = 0; o < rows; o += lanes) {
+            for (int64_t column = begin; column < end; column += panel_width) {
+              const int64_t width = std::min(panel_width, wide - column);
+              with_vectors(static_cast<int>(width / lanes), [&]<int V>() {
+                outer_products<V>(std::min<int64_t>(lanes, rows - o), last - first,
+                                  strips.data() + o / lanes * strip_size, lanes,
+                                  windows.data() + (column - begin) / panel_width * panel_size, panel_width,
+                                  sums.data() + part * sum_size + (group * wide + column) * rows + o * width,
+                                  first > start);
+              });
             }
-          });
+          }
         }
       }
     }
   });
   parallel_for(k[0], 1, [&](int64_t o, int64_t) {
-    for (int64_t index = 0; index < panels; ++index) {
-      const Panel panel(index, columns);
-      const float* from = sums.data() + (o / oc * wide + panel.begin) * rows + o % oc * panel.width();
-      float* to = dweight.data() + o * columns + panel.begin;
-      std::copy_n(from, panel.count, to);
+    for (int64_t column = 0; column < columns; column += panel_width) {
+      const int64_t width = std::min(panel_width, wide - column), count = std::min(panel_width, columns - column);
+      const float* from = sums.data() + (o / oc * wide + column) * rows + o % oc * width;
+      float* to = dweight.data() + o * columns + column;
+      std::copy_n(from, count, to);
       for (int64_t part = 1; part < parts; ++part) {
-        for (int64_t i = 0; i < panel.count; ++i) to[i] += from[part * sum_size + i];
+        for (int64_t i = 0; i < count; ++i) to[i] += from[part * sum_size + i];
       }
     }
   });

@@ -93,9 +93,11 @@ inline void gather_product(int64_t taps, int64_t depth, A a, B b, C c) {
   }
 }
 
-/// c (R, V lanes) = sum over k < depth of a[k a_stride + r] b[k], with b (depth, V lanes); with accumulate, added to c.
+/// c (R, V lanes) = sum over k < depth of a[k a_stride + r] b[k b_stride, ...), with V vectors of b from there on; with
+/// accumulate, added to c.
 template <int R, int V>
-inline void outer_products(int64_t depth, const float* a, int64_t a_stride, const float* b, float* c, bool accumulate) {
+inline void outer_products(int64_t depth, const float* a, int64_t a_stride, const float* b, int64_t b_stride, float* c,
+                           bool accumulate) {
   constexpr int64_t stride = V * lanes;
   Vector sum[R][V];
 #pragma GCC unroll 16
@@ -103,7 +105,7 @@ inline void outer_products(int64_t depth, const float* a, int64_t a_stride, cons
 #pragma GCC unroll 4
     for (int v = 0; v < V; ++v) sum[r][v] = accumulate ? load(c + r * stride + v * lanes) : Vector{};
   }
-  for (int64_t k = 0; k < depth; ++k, a += a_stride, b += stride)
+  for (int64_t k = 0; k < depth; ++k, a += a_stride, b += b_stride)
     multiply_add(
         sum, [&](int r) { return a[r]; }, b);
 #pragma GCC unroll 16
@@ -116,14 +118,14 @@ inline void outer_products(int64_t depth, const float* a, int64_t a_stride, cons
 /// The same for any even number of rows.
 constexpr int64_t row_quantum = 2;
 template <int V>
-inline void outer_products(int64_t rows, int64_t depth, const float* a, int64_t a_stride, const float* b, float* c,
-                           bool accumulate) {
-  constexpr int R = lanes == 16 || V == 1 ? 6 : 4;
+inline void outer_products(int64_t rows, int64_t depth, const float* a, int64_t a_stride, const float* b,
+                           int64_t b_stride, float* c, bool accumulate) {
+  constexpr int R = lanes == 16 && V == 2 ? 8 : lanes == 16 || V == 1 ? 6 : 4;
   constexpr int64_t width = V * lanes;
   int64_t r = 0;
-  for (; r + R <= rows; r += R) outer_products<R, V>(depth, a + r, a_stride, b, c + r * width, accumulate);
-  for (; r + 4 <= rows; r += 4) outer_products<4, V>(depth, a + r, a_stride, b, c + r * width, accumulate);
-  for (; r < rows; r += 2) outer_products<2, V>(depth, a + r, a_stride, b, c + r * width, accumulate);
+  for (; r + R <= rows; r += R) outer_products<R, V>(depth, a + r, a_stride, b, b_stride, c + r * width, accumulate);
+  for (; r + 4 <= rows; r += 4) outer_products<4, V>(depth, a + r, a_stride, b, b_stride, c + r * width, accumulate);
+  for (; r < rows; r += 2) outer_products<2, V>(depth, a + r, a_stride, b, b_stride, c + r * width, accumulate);
 }
 
 }  // namespace engine::cpu

@@ -22,9 +22,10 @@ class Products {
   Products(const Gather& gather, const PackedWeights& weights, int64_t groups, Tensor& y)
       : gather_(gather), weights_(weights), groups_(groups), y_(y) {}
 
-  void run() {
+  /// For the panels [begin, end).
+  void run(int64_t begin, int64_t end) {
     for (int64_t group = 0; group < groups_; ++group) {
-      for (int64_t index = 0; index < weights_.panels(); ++index) {
+      for (int64_t index = begin; index < end; ++index) {
         const Panel panel = weights_.panel(index);
         with_vectors(panel.vectors, [&]<int V>() {
           for (int64_t p = 0; p < gather_.pixels(); p += tile_rows(V)) tile<V>(group, index, panel, p);
@@ -69,22 +70,42 @@ class Products {
 
 }  // namespace
 
+namespace {
+
+/// Calls body(begin, end, first panel, last panel) for all of n, in parallel: in chunks of `grain`, and where these are
+/// few, with the panels of each shared out too.
+template <class Body>
+void parallel_products(int64_t n, int64_t grain, int64_t panels, const Body& body) {
+  constexpr int64_t enough = 32;
+  const int64_t chunks = (n + grain - 1) / grain, slices = std::clamp<int64_t>(enough / chunks, 1, panels);
+  parallel_for(chunks * slices, 1, [&](int64_t task, int64_t) {
+    const int64_t begin = task / slices * grain, slice = task % slices;
+    body(begin, std::min(n, begin + grain), panels * slice / slices, panels * (slice + 1) / slices);
+  });
+}
+
+}  // namespace
+
 void forward(const Tensor& x, const Tensor& weight, const Conv2dSpec& spec, Tensor& y) {
   const PackedWeights weights(weight, spec.groups, PackedWeights::For::forward);
   const Shape& out = y.shape();
-  parallel_for(out[0] * out[1] * out[2], gather_pixels, [&](int64_t begin, int64_t end) {
-    Products(gather_inputs(x, weight.shape(), spec, out, begin, end), weights, spec.groups, y).run();
-  });
+  parallel_products(out[0] * out[1] * out[2], gather_pixels, weights.panels(),
+                    [&](int64_t begin, int64_t end, int64_t panel, int64_t last_panel) {
+                      const Gather gather = gather_inputs(x, weight.shape(), spec, out, begin, end);
+                      Products(gather, weights, spec.groups, y).run(panel, last_panel);
+                    });
 }
 
 void backward_data(const Tensor& dy, const Tensor& weight, const Conv2dSpec& spec, Tensor& dx) {
   const PackedWeights weights(weight, spec.groups, PackedWeights::For::backward_data);
   const Shape& in = dx.shape();
-  parallel_for(in[0] * in[1], gather_rows(in, spec.stride), [&](int64_t begin, int64_t end) {
-    for (int64_t phase = 0; phase < spec.stride * spec.stride; ++phase) {
-      Products(gather_slopes(dy, weight.shape(), spec, in, begin, end, phase), weights, spec.groups, dx).run();
-    }
-  });
+  parallel_products(in[0] * in[1], gather_rows(in, spec.stride), weights.panels(),
+                    [&](int64_t begin, int64_t end, int64_t panel, int64_t last_panel) {
+                      for (int64_t phase = 0; phase < spec.stride * spec.stride; ++phase) {
+                        const Gather gather = gather_slopes(dy, weight.shape(), spec, in, begin, end, phase);
+                        Products(gather, weights, spec.groups, dx).run(panel, last_panel);
+                      }
+                    });
 }
 
 namespace {
@@ -93,7 +114,8 @@ namespace {
 // copied together. A strip, one vector of output channels, stays in the first-level cache while the panels of a block,
 // each two vectors of columns, come from the second-level cache:
 //
-//     strips (oc / lanes, pixels, lanes)     panels (block / panel_width, pixels, panel_width)     sums (lanes, panel_width)
+//     strips (oc / lanes, pixels, lanes)     panels (block / panel_width, pixels, panel_width)     sums (lanes,
+//     panel_width)
 //
 // The 16 floats after each strip and panel keep them off powers of two.
 constexpr int64_t weight_pixels = 64, block_columns = 8 * panel_width;
@@ -117,16 +139,16 @@ void copy_slopes(const Tensor& dy, int64_t begin, int64_t oc, int64_t first, int
   }
 }
 
-/// Copies columns [begin, end) of the windows of pixels [first, last) of y, for one group, in panels, and zeros up to a
-/// whole vector.
+/// Copies columns [begin, end) of the windows of pixels [first, last) of y, for one group, in panels whose rows are
+/// `row` floats apart, and zeros up to a whole vector.
 void copy_windows(const Tensor& x, const Shape& k, const Shape& y, const Conv2dSpec& spec, int64_t group, int64_t first,
-                  int64_t last, int64_t begin, int64_t end, float* panels) {
+                  int64_t last, int64_t begin, int64_t end, float* panels, int64_t row) {
   const Shape& in = x.shape();
   const int64_t ic = k[3], first_tap = begin / ic, first_channel = begin % ic, count = end - begin;
   const int64_t first_ky = first_tap / k[2], first_kx = first_tap % k[2];
   const float* zeros = zero_channels(ic);
   Walk at(first, y[1], y[2]);
-  for (int64_t p = first; p < last; ++p, panels += panel_width, at.next()) {
+  for (int64_t p = first; p < last; ++p, panels += row, at.next()) {
     const int64_t y0 = at.y * spec.stride - spec.pad, x0 = at.x * spec.stride - spec.pad;
     // A row of the window is one run of memory, unless it leaves the image or pixels hold channels of other groups.
     const bool whole_rows = spec.groups == 1 && x0 >= 0 && x0 + k[2] <= in[2];
@@ -158,7 +180,8 @@ void backward_weight(const Tensor& dy, const Tensor& x, const Conv2dSpec& spec, 
   const int64_t groups = spec.groups, oc = k[0] / groups, columns = k[1] * k[2] * k[3];
   const int64_t pixels = out[0] * out[1] * out[2];
   // Sums lie as they are computed: (part, group, panel of columns, output channel, column of the panel).
-  const int64_t rows = round_up(oc, row_quantum), wide = round_up(columns, lanes), sum_size = groups * rows * wide;
+  const int64_t rows = round_up(oc, row_quantum), wide = round_up(columns, lanes), row = std::min(wide, panel_width);
+  const int64_t sum_size = groups * rows * wide;
 
   // Threads share the work as sums over parts of the pixels, added up at the end, and, where the weights are so large
   // that adding up would cost more, as slices of the columns.
@@ -169,7 +192,8 @@ void backward_weight(const Tensor& dy, const Tensor& x, const Conv2dSpec& spec, 
   Tensor sums({parts, sum_size});
   parallel_for(parts * slices, 1, [&](int64_t task, int64_t) {
     const int64_t part = task / slices, slice = task % slices;
-    const int64_t left = panels * slice / slices * panel_width, right = std::min(columns, panels * (slice + 1) / slices * panel_width);
+    const int64_t left = panels * slice / slices * panel_width,
+                  right = std::min(columns, panels * (slice + 1) / slices * panel_width);
     const int64_t start = pixels * part / parts, stop = pixels * (part + 1) / parts;
     Tensor strips({round_up(rows, lanes) / lanes, strip_size}), windows({block_columns / panel_width, panel_size});
     for (int64_t first = start; first < stop; first += weight_pixels) {
@@ -178,16 +202,15 @@ void backward_weight(const Tensor& dy, const Tensor& x, const Conv2dSpec& spec, 
         copy_slopes(dy, group * oc, oc, first, last, strips.data());
         for (int64_t begin = left; begin < right; begin += block_columns) {
           const int64_t end = std::min(right, begin + block_columns);
-          copy_windows(x, k, out, spec, group, first, last, begin, end, windows.data());
+          copy_windows(x, k, out, spec, group, first, last, begin, end, windows.data(), row);
           for (int64_t o = 0; o < rows; o += lanes) {
             for (int64_t column = begin; column < end; column += panel_width) {
               const int64_t width = std::min(panel_width, wide - column);
               with_vectors(static_cast<int>(width / lanes), [&]<int V>() {
-                outer_products<V>(std::min<int64_t>(lanes, rows - o), last - first,
-                                  strips.data() + o / lanes * strip_size, lanes,
-                                  windows.data() + (column - begin) / panel_width * panel_size, panel_width,
-                                  sums.data() + part * sum_size + (group * wide + column) * rows + o * width,
-                                  first > start);
+                outer_products<V>(
+                    std::min<int64_t>(lanes, rows - o), last - first, strips.data() + o / lanes * strip_size, lanes,
+                    windows.data() + (column - begin) / panel_width * panel_size, row,
+                    sums.data() + part * sum_size + (group * wide + column) * rows + o * width, first > start);
               });
             }
           }

@@ -224,8 +224,7 @@ void multiply(const Planes& z, const Planes& v, int64_t count, int64_t begin, in
         for (int64_t t = 0; t < count; t += depth_block) {
           for (int64_t o = 0; o < z.columns; o += lanes) {
             outer_products<V>(lanes, std::min(depth_block, count - t), z.at(p, t, o), lanes, v.at(p, t, panel.begin),
-                              V * lanes,
-                              du.at(p, o, panel.begin), accumulate || t > 0);
+                              V * lanes, du.at(p, o, panel.begin), accumulate || t > 0);
           }
         }
       });

@@ -11,16 +11,61 @@
 namespace engine::cpu {
 namespace {
 
-constexpr int64_t pixels_per_chunk = 256;
+/// Pixels of c channels that are worth a task and stay in cache when read twice; a power of two.
+int64_t pixels_per_chunk(int64_t c) {
+  int64_t pixels = 64;
+  while (2 * pixels * c <= 1 << 15) pixels *= 2;
+  return pixels;
+}
 
-int64_t chunks(int64_t pixels) { return (pixels + pixels_per_chunk - 1) / pixels_per_chunk; }
+/// What is summed over pixels: a row of sums for every chunk of them.
+struct Sums {
+  Sums(int64_t pixels, int64_t c)
+      : chunk(pixels_per_chunk(c)), chunks((pixels + chunk - 1) / chunk), rows({chunks, c}) {}
+  float* row_of(int64_t pixel) { return rows.data() + pixel / chunk * rows.shape()[1]; }
 
-/// The normalisation as x scale + shift, channel by channel.
+  int64_t chunk, chunks;
+  Tensor rows;
+};
+
+/// How many numbers the loops below take at a time, a multiple of c: few channels make short loops, which cost more
+/// than their work, so several pixels are taken as one of more channels. A chunk holds a whole number of runs, but the
+/// last.
+int64_t run_length(int64_t c) {
+  int64_t run = c;
+  while (run < 128) run *= 2;
+  return run;
+}
+
+/// The values of c channels, side by side to fill a run.
+std::vector<float> repeat(const float* values, int64_t c) {
+  std::vector<float> run;
+  for (int64_t i = 0; i < run_length(c); i += c) run.insert(run.end(), values, values + c);
+  return run;
+}
+
+/// Calls body(first, count) for the runs of `count` numbers, from number `first` on, in the pixels [begin, end).
+template <class Body>
+void for_runs(int64_t begin, int64_t end, int64_t c, Body body) {
+  for (int64_t i = begin * c, run = run_length(c); i < end * c; i += run) body(i, std::min(run, end * c - i));
+}
+
+/// to[k] = the sum over a run of what belongs to channel k.
+void fold(const std::vector<float>& run, int64_t c, float* to) {
+  std::copy_n(run.data(), c, to);
+  for (const float* from = run.data() + c; from < run.data() + run.size(); from += c) {
+    for (int64_t k = 0; k < c; ++k) to[k] += from[k];
+  }
+}
+
+/// The normalisation as x scale + shift, channel by channel of a run.
 struct Affine {
-  Affine(const Tensor& gamma, const Tensor& beta, const Tensor& mean, const Tensor& inv_std) {
-    for (int64_t k = 0; k < gamma.elements(); ++k) {
-      scale.push_back(gamma.data()[k] * inv_std.data()[k]);
-      shift.push_back(beta.data()[k] - mean.data()[k] * scale.back());
+  Affine(const Tensor& gamma, const Tensor& beta, const Tensor& mean, const Tensor& inv_std)
+      : scale(repeat(gamma.data(), gamma.elements())), shift(scale.size()) {
+    for (size_t i = 0; i < scale.size(); ++i) {
+      const int64_t k = static_cast<int64_t>(i) % gamma.elements();
+      scale[i] *= inv_std.data()[k];
+      shift[i] = beta.data()[k] - mean.data()[k] * scale[i];
     }
   }
   std::vector<float> scale, shift;
@@ -33,12 +78,20 @@ void with_constant(bool condition, Run run) {
   else run.template operator()<false>();
 }
 
-// One pixel of each loop, all channels; `restrict` lets the compiler use vectors.
+// One run of each loop; `restrict` lets the compiler use vectors.
+
+void sum_run(int64_t count, const float* x, float* __restrict sums) {
+  for (int64_t k = 0; k < count; ++k) sums[k] += x[k];
+}
+
+void square_run(int64_t count, const float* x, const float* mean, float* __restrict sums) {
+  for (int64_t k = 0; k < count; ++k) sums[k] += (x[k] - mean[k]) * (x[k] - mean[k]);
+}
 
 template <bool Residual, bool Relu>
-void apply_pixel(int64_t c, const float* x, const float* residual, const float* scale, const float* shift,
-                 float* __restrict y) {
-  for (int64_t k = 0; k < c; ++k) {
+void apply_run(int64_t count, const float* x, const float* residual, const float* scale, const float* shift,
+               float* __restrict y) {
+  for (int64_t k = 0; k < count; ++k) {
     float value = x[k] * scale[k] + shift[k];
     if (Residual) value += residual[k];
     y[k] = Relu && value < 0 ? 0 : value;
@@ -53,9 +106,9 @@ float masked(float dy, float x, float scale, float shift) {
 
 /// Adds dy and dy (x - mean) to the sums.
 template <bool Relu>
-void add_pixel(int64_t c, const float* dy, const float* x, const float* scale, const float* shift, const float* mean,
-               float* __restrict slopes, float* __restrict products) {
-  for (int64_t k = 0; k < c; ++k) {
+void add_run(int64_t count, const float* dy, const float* x, const float* scale, const float* shift, const float* mean,
+             float* __restrict slopes, float* __restrict products) {
+  for (int64_t k = 0; k < count; ++k) {
     const float g = masked<Relu>(dy[k], x[k], scale[k], shift[k]);
     slopes[k] += g;
     products[k] += g * (x[k] - mean[k]);
@@ -64,9 +117,9 @@ void add_pixel(int64_t c, const float* dy, const float* x, const float* scale, c
 
 /// dx = dy scale + (x - mean) by_x + constant
 template <bool Relu>
-void backward_pixel(int64_t c, const float* dy, const float* x, const float* scale, const float* shift,
-                    const float* mean, const float* by_x, const float* constant, float* __restrict dx) {
-  for (int64_t k = 0; k < c; ++k) {
+void backward_run(int64_t count, const float* dy, const float* x, const float* scale, const float* shift,
+                  const float* mean, const float* by_x, const float* constant, float* __restrict dx) {
+  for (int64_t k = 0; k < count; ++k) {
     const float g = masked<Relu>(dy[k], x[k], scale[k], shift[k]);
     dx[k] = g * scale[k] + ((x[k] - mean[k]) * by_x[k] + constant[k]);
   }
@@ -77,11 +130,11 @@ void apply(const Tensor& x, const Tensor& residual, const Affine& affine, bool r
   const int64_t c = x.shape().last();
   with_constant(residual.defined(), [&]<bool Residual>() {
     with_constant(relu, [&]<bool Relu>() {
-      parallel_for(x.elements() / c, pixels_per_chunk, [&](int64_t begin, int64_t end) {
-        for (int64_t p = begin; p < end; ++p) {
-          apply_pixel<Residual, Relu>(c, x.data() + p * c, Residual ? residual.data() + p * c : nullptr,
-                                      affine.scale.data(), affine.shift.data(), y.data() + p * c);
-        }
+      parallel_for(x.elements() / c, pixels_per_chunk(c), [&](int64_t begin, int64_t end) {
+        for_runs(begin, end, c, [&](int64_t i, int64_t count) {
+          apply_run<Residual, Relu>(count, x.data() + i, Residual ? residual.data() + i : nullptr, affine.scale.data(),
+                                    affine.shift.data(), y.data() + i);
+        });
       });
     });
   });
@@ -96,26 +149,25 @@ void batch_norm_train(const Tensor& x, const Tensor& residual, const Tensor& gam
 
   // Each chunk's mean and sum of squared differences from it, merged in double in the order of the chunks (Chan, Golub,
   // LeVeque, 1979): exact enough for any batch, and the same for any number of threads.
-  Tensor sums({chunks(pixels), c}), squares({chunks(pixels), c});
-  parallel_for(pixels, pixels_per_chunk, [&](int64_t begin, int64_t end) {
-    const float* in = x.data();
-    float *m = sums.data() + begin / pixels_per_chunk * c, *s = squares.data() + begin / pixels_per_chunk * c;
-    std::fill_n(m, c, 0.0f);
-    std::fill_n(s, c, 0.0f);
-    for (int64_t p = begin; p < end; ++p) {
-      for (int64_t k = 0; k < c; ++k) m[k] += in[p * c + k];
-    }
+  Sums sums(pixels, c), squares(pixels, c);
+  parallel_for(pixels, pixels_per_chunk(c), [&](int64_t begin, int64_t end) {
+    float* m = sums.row_of(begin);
+    std::vector<float> run(static_cast<size_t>(run_length(c)));
+    for_runs(begin, end, c, [&](int64_t i, int64_t count) { sum_run(count, x.data() + i, run.data()); });
+    fold(run, c, m);
     for (int64_t k = 0; k < c; ++k) m[k] /= static_cast<float>(end - begin);
-    for (int64_t p = begin; p < end; ++p) {
-      for (int64_t k = 0; k < c; ++k) s[k] += (in[p * c + k] - m[k]) * (in[p * c + k] - m[k]);
-    }
+    const std::vector<float> means = repeat(m, c);
+    std::fill(run.begin(), run.end(), 0.0f);
+    for_runs(begin, end, c,
+             [&](int64_t i, int64_t count) { square_run(count, x.data() + i, means.data(), run.data()); });
+    fold(run, c, squares.row_of(begin));
   });
   for (int64_t k = 0; k < c; ++k) {
     double count = 0, m = 0, s = 0;
-    for (int64_t chunk = 0; chunk < chunks(pixels); ++chunk) {
-      const double more = static_cast<double>(std::min(pixels_per_chunk, pixels - chunk * pixels_per_chunk));
-      const double delta = sums.data()[chunk * c + k] - m;
-      s += squares.data()[chunk * c + k] + delta * delta * count * more / (count + more);
+    for (int64_t chunk = 0; chunk < sums.chunks; ++chunk) {
+      const double more = static_cast<double>(std::min(sums.chunk, pixels - chunk * sums.chunk));
+      const double delta = sums.rows.data()[chunk * c + k] - m;
+      s += squares.rows.data()[chunk * c + k] + delta * delta * count * more / (count + more);
       m += delta * more / (count + more);
       count += more;
     }
@@ -142,17 +194,18 @@ void batch_norm_backward(const Tensor& dy, const Tensor& x, const Tensor& gamma,
                          Tensor& dgamma, Tensor& dbeta) {
   const int64_t c = x.shape().last(), pixels = x.elements() / c;
   const Affine affine(gamma, beta, mean, inv_std);
-  const float *scale = affine.scale.data(), *shift = affine.shift.data(), *m = mean.data();
+  const std::vector<float> means = repeat(mean.data(), c);
+  const float *scale = affine.scale.data(), *shift = affine.shift.data(), *m = means.data();
 
-  Tensor slopes({chunks(pixels), c}), products({chunks(pixels), c});  // sums of dy and of dy (x - mean)
+  Sums slopes(pixels, c), products(pixels, c);  // sums of dy and of dy (x - mean)
   with_constant(spec.relu, [&]<bool Relu>() {
-    parallel_for(pixels, pixels_per_chunk, [&](int64_t begin, int64_t end) {
-      float *s = slopes.data() + begin / pixels_per_chunk * c, *q = products.data() + begin / pixels_per_chunk * c;
-      std::fill_n(s, c, 0.0f);
-      std::fill_n(q, c, 0.0f);
-      for (int64_t p = begin; p < end; ++p) {
-        add_pixel<Relu>(c, dy.data() + p * c, x.data() + p * c, scale, shift, m, s, q);
-      }
+    parallel_for(pixels, pixels_per_chunk(c), [&](int64_t begin, int64_t end) {
+      std::vector<float> slope(static_cast<size_t>(run_length(c))), product(slope);
+      for_runs(begin, end, c, [&](int64_t i, int64_t count) {
+        add_run<Relu>(count, dy.data() + i, x.data() + i, scale, shift, m, slope.data(), product.data());
+      });
+      fold(slope, c, slopes.row_of(begin));
+      fold(product, c, products.row_of(begin));
     });
   });
 
@@ -160,9 +213,9 @@ void batch_norm_backward(const Tensor& dy, const Tensor& x, const Tensor& gamma,
   std::vector<float> by_x(static_cast<size_t>(c)), constant(static_cast<size_t>(c));
   for (int64_t k = 0; k < c; ++k) {
     double slope = 0, product = 0;
-    for (int64_t chunk = 0; chunk < chunks(pixels); ++chunk) {
-      slope += slopes.data()[chunk * c + k];
-      product += products.data()[chunk * c + k];
+    for (int64_t chunk = 0; chunk < slopes.chunks; ++chunk) {
+      slope += slopes.rows.data()[chunk * c + k];
+      product += products.rows.data()[chunk * c + k];
     }
     const double inverse = inv_std.data()[k], count = static_cast<double>(pixels);
     dbeta.data()[k] = static_cast<float>(slope);
@@ -171,12 +224,12 @@ void batch_norm_backward(const Tensor& dy, const Tensor& x, const Tensor& gamma,
     by_x[k] = static_cast<float>(-gamma.data()[k] * inverse * inverse * inverse * product / count);
     constant[k] = static_cast<float>(-gamma.data()[k] * inverse * slope / count);
   }
+  const std::vector<float> b = repeat(by_x.data(), c), d = repeat(constant.data(), c);
   with_constant(spec.relu, [&]<bool Relu>() {
-    parallel_for(pixels, pixels_per_chunk, [&](int64_t begin, int64_t end) {
-      for (int64_t p = begin; p < end; ++p) {
-        backward_pixel<Relu>(c, dy.data() + p * c, x.data() + p * c, scale, shift, m, by_x.data(), constant.data(),
-                             dx.data() + p * c);
-      }
+    parallel_for(pixels, pixels_per_chunk(c), [&](int64_t begin, int64_t end) {
+      for_runs(begin, end, c, [&](int64_t i, int64_t count) {
+        backward_run<Relu>(count, dy.data() + i, x.data() + i, scale, shift, m, b.data(), d.data(), dx.data() + i);
+      });
     });
   });
 }

@@ -1,5 +1,8 @@
 #include <doctest/doctest.h>
 
+#include <array>
+#include <cmath>
+
 #include "engine/memory.h"
 #include "engine/parallel.h"
 #include "tests/support/cases.h"
@@ -255,15 +258,39 @@ TEST_CASE("element-wise kernels are right over several chunks") {
 }
 
 TEST_CASE("batch norm moves the running statistics as PyTorch does, with the unbiased variance") {
-  const Tensor x = uniform({300, 2, 2, 3}, 1, 0, 5);
+  const Tensor x = uniform({301, 7, 8, 3}, 1, 0, 5);  // several chunks, the last one not of whole runs
   const Variable one(Tensor::full({3}, 1)), zero(Tensor::zeros({3}));
   Tensor mean = Tensor::full({3}, 10), var = Tensor::full({3}, 20);
   engine::batch_norm(Variable(x), one, zero, mean, var, true);
   const Array m = reference::channel_mean(Array(x)), v = reference::channel_variance(Array(x));
   for (int64_t k = 0; k < 3; ++k) {
     CHECK(mean.data()[k] == doctest::Approx(0.9 * 10 + 0.1 * m(k)).epsilon(1e-6));
-    CHECK(var.data()[k] == doctest::Approx(0.9 * 20 + 0.1 * v(k) * 1200 / 1199).epsilon(1e-6));
+    CHECK(var.data()[k] == doctest::Approx(0.9 * 20 + 0.1 * v(k) * 16856 / 16855).epsilon(1e-6));
   }
+}
+
+TEST_CASE("batch norm's gradients are right over several chunks") {
+  const Tensor x = uniform({301, 7, 8, 3}, 1), dy = uniform(x.shape(), 2), gamma = uniform({3}, 3, 0.5, 2);
+  const Variable in = Variable::leaf(x), scale = Variable::leaf(gamma), shift = Variable::leaf(Tensor::zeros({3}));
+  const Variable y = engine::batch_norm(in, scale, shift, Tensor::zeros({3}), Tensor::zeros({3}), true);
+  engine::backward(y, dy);
+  const Array mean = reference::channel_mean(Array(x)), var = reference::channel_variance(Array(x));
+  const double count = 16856;
+  std::array<double, 3> slope{}, product{};
+  const auto normalised = [&](int64_t i) { return (x.data()[i] - mean(i % 3)) / std::sqrt(var(i % 3) + 1e-5); };
+  for (int64_t i = 0; i < x.elements(); ++i) {
+    slope[static_cast<size_t>(i % 3)] += dy.data()[i];
+    product[static_cast<size_t>(i % 3)] += dy.data()[i] * normalised(i);
+  }
+  std::vector<double> dx;
+  for (int64_t i = 0; i < x.elements(); ++i) {
+    dx.push_back(gamma.data()[i % 3] / std::sqrt(var(i % 3) + 1e-5) *
+                 (dy.data()[i] - slope[static_cast<size_t>(i % 3)] / count -
+                  normalised(i) * product[static_cast<size_t>(i % 3)] / count));
+  }
+  CHECK(relative_error(in.grad().to_vector(), dx) < 1e-5);
+  CHECK(relative_error(scale.grad().to_vector(), product) < 1e-5);
+  CHECK(relative_error(shift.grad().to_vector(), slope) < 1e-5);
 }
 
 TEST_CASE("batch norm is accurate where the mean is far from zero") {

@@ -33,41 +33,51 @@ namespace engine::cpu::winograd {
 namespace {
 
 /// The tiles of an output (n, oh, ow, oc), counted image by image and row by row.
-class Tiles {
- public:
+struct Tiles {
   Tiles(const Shape& y, int64_t pad)
-      : pad_(pad), rows_((y[1] + tile_size - 1) / tile_size), columns_((y[2] + tile_size - 1) / tile_size) {
-    count_ = y[0] * rows_ * columns_;
+      : pad(pad),
+        rows((y[1] + tile_size - 1) / tile_size),
+        columns((y[2] + tile_size - 1) / tile_size),
+        count(y[0] * rows * columns) {}
+
+  Walk from(int64_t tile) const { return {tile, rows, columns}; }
+
+  int64_t pad, rows, columns, count;
+};
+
+/// Finds the Size x Size pixels of a tile in images of a shape; `outside` stands for those beyond the image. Tiles of
+/// 6x6 begin `pad` pixels before those of 4x4.
+template <int Size, class Float>
+class Pixels {
+ public:
+  Pixels(const Tiles& tiles, Float* images, const Shape& shape, Float* outside)
+      : pad_(Size == window ? tiles.pad : 0), images_(images), shape_(shape), outside_(outside) {
+    for (int64_t i = 0; i < Size * Size; ++i) offsets_[i] = (i / Size * shape[2] + i % Size) * shape[3];
   }
-  int64_t count() const { return count_; }
 
-  Walk from(int64_t tile) const { return {tile, rows_, columns_}; }
-
-  /// Pointers to the Size x Size pixels of the tile `at` in `images`, and to `outside` for those beyond the image.
-  /// Tiles of 6x6 begin `pad` pixels before those of 4x4.
-  template <int Size, class Float>
-  std::array<Float*, Size * Size> pixels(const Walk& at, Float* images, const Shape& shape, Float* outside) const {
-    const int64_t pad = Size == window ? pad_ : 0, h = shape[1], w = shape[2], c = shape[3];
-    const int64_t y0 = at.y * tile_size - pad, x0 = at.x * tile_size - pad;
-    Float* corner = images + ((at.image * h + y0) * w + x0) * c;
-    std::array<Float*, Size * Size> pointers;
-    if (y0 >= 0 && x0 >= 0 && y0 + Size <= h && x0 + Size <= w) {
-      for (int i = 0; i < Size; ++i) {
-        for (int j = 0; j < Size; ++j) pointers[static_cast<size_t>(i * Size + j)] = corner + (i * w + j) * c;
-      }
-      return pointers;
-    }
+  void go_to(const Walk& at) {
+    const int64_t h = shape_[1], w = shape_[2], y0 = at.y * tile_size - pad_, x0 = at.x * tile_size - pad_;
+    Float* corner = images_ + ((at.image * h + y0) * w + x0) * shape_[3];
+    for (int k = 0; k < Size * Size; ++k) pointers_[k] = corner + offsets_[k];
     for (int i = 0; i < Size; ++i) {
-      for (int j = 0; j < Size; ++j) {
-        const bool inside = y0 + i >= 0 && y0 + i < h && x0 + j >= 0 && x0 + j < w;
-        pointers[static_cast<size_t>(i * Size + j)] = inside ? corner + (i * w + j) * c : outside;
-      }
+      if (y0 + i >= 0 && y0 + i < h) continue;
+      for (int j = 0; j < Size; ++j) pointers_[i * Size + j] = outside_;
     }
-    return pointers;
+    for (int j = 0; j < Size; ++j) {
+      if (x0 + j >= 0 && x0 + j < w) continue;
+      for (int i = 0; i < Size; ++i) pointers_[i * Size + j] = outside_;
+    }
   }
+
+  Float* operator()(int i, int j) const { return pointers_[i * Size + j]; }
 
  private:
-  int64_t pad_, rows_, columns_, count_;
+  int64_t pad_;
+  Float* images_;
+  Shape shape_;
+  Float* outside_;
+  int64_t offsets_[Size * Size];
+  Float* pointers_[Size * Size];
 };
 
 /// 36 matrices (rows, columns), one for each position, stored in panels of columns: (position, panel, row, column). The
@@ -93,16 +103,15 @@ struct Planes {
 template <int Size, const Matrix<window, Size>& M>
 void transform_tiles(const Tiles& tiles, const Tensor& x, int64_t begin, int64_t end, Planes& planes, int64_t row) {
   const int64_t c = x.shape()[3], size = planes.size;
-  const float* zeros = zero_channels(c);
+  Pixels<Size, const float> pixels(tiles, x.data(), x.shape(), zero_channels(c));
   Walk at = tiles.from(begin);
   for (int64_t tile = begin; tile < end; ++tile, ++row, at.next()) {
-    const auto pixels = tiles.pixels<Size, const float>(at, x.data(), x.shape(), zeros);
+    pixels.go_to(at);
     for (int64_t panel = 0; panel < c; panel += planes.panel) {
       float* to = planes.at(0, row, panel);
       for (int64_t k = 0; k < planes.width(panel); k += lanes) {
-        transform<window, Size, M>(
-            [&](int i, int j) { return load(pixels[static_cast<size_t>(i * Size + j)] + panel + k); },
-            [&](int i, int j, Vector value) { store(to + (i * window + j) * size + k, value); });
+        transform<window, Size, M>([&](int i, int j) { return load(pixels(i, j) + panel + k); },
+                                   [&](int i, int j, Vector value) { store(to + (i * window + j) * size + k, value); });
       }
     }
   }
@@ -128,7 +137,7 @@ class Convolution {
         y_(y) {}
 
   void run() {
-    const int64_t count = tiles_.count(), panels = Panel::number(oc_);
+    const int64_t count = tiles_.count, panels = Panel::number(oc_);
     if (ic_ * oc_ > count * (ic_ + oc_)) {
       Planes v(round_up(count, whole_tiles), ic_, ic_);
       parallel_for(count, 4, [&](int64_t begin, int64_t end) {
@@ -175,29 +184,33 @@ class Convolution {
   void outputs(const Planes& v, int64_t row, const Planes& u, const Panel& panel, int64_t begin, int64_t end) {
     const int64_t count = end - begin;
     Planes m(block_, panel.width(), panel.width());
-    with_vectors(panel.vectors, [&]<int V>() {
-      for (int64_t p = 0; p < positions; ++p) {
-        const float* filters = u.at(p, 0, 0);
-        for (int64_t i = 0; i < count; i += tile_rows(V)) {
-          gather_product<V>(
-              1, ic_, [in = v.at(p, row + i, 0), stride = ic_](int64_t, int r) { return in + r * stride; },
-              [=](int64_t) { return filters; },
-              [out = m.at(p, i, 0)](int r, int v) { return out + (r * V + v) * lanes; });
+    const auto products = [&](auto ic) {
+      with_vectors(panel.vectors, [&]<int V>() {
+        for (int64_t p = 0; p < positions; ++p) {
+          const float* filters = u.at(p, 0, 0);
+          for (int64_t i = 0; i < count; i += tile_rows(V)) {
+            gather_product<V>(
+                1, ic, [in = v.at(p, row + i, 0), ic](int64_t, int r) { return in + r * ic; },
+                [=](int64_t) { return filters; },
+                [out = m.at(p, i, 0)](int r, int v) { return out + (r * V + v) * lanes; });
+          }
         }
-      }
-    });
+      });
+    };
+    // The sums of few channels are so short that finding the rows would take as long: their distance is a constant.
+    if (ic_ == lanes) products(std::integral_constant<int64_t, lanes>());
+    else products(ic_);
     Tensor nowhere({oc_});
+    Pixels<tile_size, float> pixels(tiles_, y_.data(), y_.shape(), nowhere.data());
     Walk at = tiles_.from(begin);
     for (int64_t i = 0; i < count; ++i, at.next()) {
-      const auto pixels = tiles_.pixels<tile_size, float>(at, y_.data(), y_.shape(), nowhere.data());
+      pixels.go_to(at);
       const float* from = m.at(0, i, 0);
       const int64_t size = m.size;
       for (int64_t k = 0; k < panel.width(); k += lanes) {
         transform<tile_size, window, output_matrix>(
             [&](int i, int j) { return load(from + (i * window + j) * size + k); },
-            [&](int i, int j, Vector value) {
-              store(pixels[static_cast<size_t>(i * tile_size + j)] + panel.begin + k, value);
-            });
+            [&](int i, int j, Vector value) { store(pixels(i, j) + panel.begin + k, value); });
       }
     }
   }
@@ -285,7 +298,7 @@ void backward_data(const Tensor& dy, const Tensor& weight, const Conv2dSpec& spe
 
 void backward_weight(const Tensor& dy, const Tensor& x, const Conv2dSpec& spec, Tensor& dweight) {
   const Tiles tiles(dy.shape(), spec.pad);
-  const int64_t ic = x.shape()[3], oc = dy.shape()[3], count = tiles.count();
+  const int64_t ic = x.shape()[3], oc = dy.shape()[3], count = tiles.count;
   if (positions * ic * oc > 4 * second_level) {
     // Position by position over as many tiles as the last-level cache holds: sums of all of them would be too large.
     const int64_t most = round_up(8 * second_level / (positions * (ic + oc)), depth_block),

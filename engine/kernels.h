@@ -62,7 +62,9 @@ KERNEL(scale, const Tensor& x, float factor, Tensor& y)
 // the input channels and writes the g-th slice of the output channels.
 
 KERNEL(conv2d, const Tensor& x, const Tensor& weight, const Conv2dSpec& spec, Tensor& y)
-KERNEL(conv2d_backward_data, const Tensor& dy, const Tensor& weight, const Conv2dSpec& spec, Tensor& dx)
+/// With accumulate, the gradient is added to what dx holds.
+KERNEL(conv2d_backward_data, const Tensor& dy, const Tensor& weight, const Conv2dSpec& spec, bool accumulate,
+       Tensor& dx)
 KERNEL(conv2d_backward_weight, const Tensor& dy, const Tensor& x, const Conv2dSpec& spec, Tensor& dweight)
 
 // Batch normalisation (Ioffe, Szegedy, 2015) over all but the last extent, the channels c, together with what follows

@@ -102,6 +102,13 @@ bool Gradients::wanted(int input) const {
   return node && wanted_(node);
 }
 
+Tensor* Gradients::own(int input) const {
+  if (!wanted(input)) return nullptr;
+  // Where the gradient is shared, as after a + b, adding in place would change the other owner's.
+  Tensor& sum = node_.inputs[static_cast<size_t>(input)]->grad;
+  return sum.defined() && sum.unique() ? &sum : nullptr;
+}
+
 void Gradients::give(int input, Tensor gradient) {
   if (!wanted(input)) return;
   Tensor& sum = node_.inputs[static_cast<size_t>(input)]->grad;
@@ -109,8 +116,7 @@ void Gradients::give(int input, Tensor gradient) {
     sum = std::move(gradient);
     return;
   }
-  // Where the first gradient is shared, as after a + b, adding in place would change the other owner's.
-  Tensor total = sum.unique() ? sum : Tensor(sum.shape(), sum.device());
+  Tensor total = own(input) ? sum : Tensor(sum.shape(), sum.device());
   kernel::add(sum, gradient, total);
   sum = std::move(total);
 }

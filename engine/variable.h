@@ -74,11 +74,20 @@ class Gradients {
     give(input, std::move(gradient));
   }
 
+  /// The same for an op that can add by itself: fill(gradient, true) adds to the one that is already there.
+  template <class Fill>
+  void add_to(int input, const Shape& shape, Fill fill) {
+    if (Tensor* sum = own(input)) fill(*sum, true);
+    else add(input, shape, [&](Tensor& gradient) { fill(gradient, false); });
+  }
+
   /// Hands over a finished gradient; its memory may be shared with others, who will not see it change.
   void give(int input, Tensor gradient);
 
  private:
   friend class Graph;
+  /// The gradient that an input has so far, if it may be changed in place.
+  Tensor* own(int input) const;
   Gradients(const Node& node, Device device, const std::function<bool(const Node*)>& wanted)
       : node_(node), device_(device), wanted_(wanted) {}
   const Node& node_;

@@ -48,7 +48,7 @@ std::vector<Call> convolution_calls(const Options& o, Pass pass) {
     const double flop = 2.0 * static_cast<double>(y.elements() * s.kernel * s.kernel * s.ic);
     std::function<void()> run;
     if (pass == Pass::forward) run = [=]() mutable { engine::kernel::conv2d(x, w, spec, y); };
-    if (pass == Pass::data) run = [=]() mutable { engine::kernel::conv2d_backward_data(y, w, spec, x); };
+    if (pass == Pass::data) run = [=]() mutable { engine::kernel::conv2d_backward_data(y, w, spec, false, x); };
     if (pass == Pass::weight) run = [=]() mutable { engine::kernel::conv2d_backward_weight(y, x, spec, w); };
     calls.push_back(
         {engine::text(s.size, "x", s.size, " ", s.ic, " > ", s.oc, " ", s.kernel, "x", s.kernel, "/", s.stride), flop,

@@ -26,11 +26,11 @@ class Walk {
 /// Tap by tap; any shape.
 namespace direct {
 void forward(const Tensor& x, const Tensor& weight, const Conv2dSpec& spec, Tensor& y);
-void backward_data(const Tensor& dy, const Tensor& weight, const Conv2dSpec& spec, Tensor& dx);
+void backward_data(const Tensor& dy, const Tensor& weight, const Conv2dSpec& spec, bool accumulate, Tensor& dx);
 void backward_weight(const Tensor& dy, const Tensor& x, const Conv2dSpec& spec, Tensor& dweight);
 }  // namespace direct
 
-/// Groups smaller than a vector.
+/// Groups smaller than a vector; backward_data does not accumulate.
 namespace grouped {
 bool fits(const Shape& weight, const Conv2dSpec& spec, int64_t largest_group);
 void forward(const Tensor& x, const Tensor& weight, const Conv2dSpec& spec, Tensor& y);
@@ -44,7 +44,7 @@ bool fits(const Shape& x, const Shape& weight, const Conv2dSpec& spec);
 /// Whether it is faster than direct: in whole tiles a small image can cost more than it saves.
 bool pays(const Shape& y);
 void forward(const Tensor& x, const Tensor& weight, const Conv2dSpec& spec, Tensor& y);
-void backward_data(const Tensor& dy, const Tensor& weight, const Conv2dSpec& spec, Tensor& dx);
+void backward_data(const Tensor& dy, const Tensor& weight, const Conv2dSpec& spec, bool accumulate, Tensor& dx);
 void backward_weight(const Tensor& dy, const Tensor& x, const Conv2dSpec& spec, Tensor& dweight);
 }  // namespace winograd
 

@@ -16,11 +16,11 @@
 namespace engine::cpu::direct {
 namespace {
 
-/// The products of gathered pixels: y[p] = sum over taps of source[tap, p] weights[tap].
+/// The products of gathered pixels: y[p] = sum over taps of source[tap, p] weights[tap]; with accumulate, added to y.
 class Products {
  public:
-  Products(const Gather& gather, const PackedWeights& weights, int64_t groups, Tensor& y)
-      : gather_(gather), weights_(weights), groups_(groups), y_(y) {}
+  Products(const Gather& gather, const PackedWeights& weights, int64_t groups, bool accumulate, Tensor& y)
+      : gather_(gather), weights_(weights), groups_(groups), accumulate_(accumulate), y_(y) {}
 
   /// For the panels [begin, end).
   void run(int64_t begin, int64_t end) {
@@ -48,7 +48,7 @@ class Products {
     if (first + R <= pixels && panel.count == V * lanes) {
       gather_product<V>(
           taps, weights_.depth(), [=](int64_t t, int r) { return source[t * pixels + r] + from; }, b,
-          [=](int r, int v) { return y + result[r] * channels + to + v * lanes; });
+          [=](int r, int v) { return y + result[r] * channels + to + v * lanes; }, accumulate_);
     } else {  // a tile that reaches beyond the result is computed aside
       float aside[R * V * lanes];
       const int64_t rows = std::min<int64_t>(R, pixels - first);
@@ -57,7 +57,9 @@ class Products {
           [=](int64_t t, int r) { return source[t * pixels + std::min<int64_t>(r, rows - 1)] + from; }, b,
           [&](int r, int v) { return aside + (r * V + v) * lanes; });
       for (int64_t r = 0; r < rows; ++r) {
-        std::copy_n(aside + r * V * lanes, panel.count, y + result[r] * channels + to);
+        const float* from = aside + r * V * lanes;
+        float* into = y + result[r] * channels + to;
+        for (int64_t i = 0; i < panel.count; ++i) into[i] = accumulate_ ? into[i] + from[i] : from[i];
       }
     }
   }
@@ -65,6 +67,7 @@ class Products {
   const Gather& gather_;
   const PackedWeights& weights_;
   int64_t groups_;
+  bool accumulate_;
   Tensor& y_;
 };
 
@@ -92,18 +95,19 @@ void forward(const Tensor& x, const Tensor& weight, const Conv2dSpec& spec, Tens
   parallel_products(out[0] * out[1] * out[2], gather_pixels, weights.panels(),
                     [&](int64_t begin, int64_t end, int64_t panel, int64_t last_panel) {
                       const Gather gather = gather_inputs(x, weight.shape(), spec, out, begin, end);
-                      Products(gather, weights, spec.groups, y).run(panel, last_panel);
+                      Products(gather, weights, spec.groups, false, y).run(panel, last_panel);
                     });
 }
 
-void backward_data(const Tensor& dy, const Tensor& weight, const Conv2dSpec& spec, Tensor& dx) {
+void backward_data(const Tensor& dy, const Tensor& weight, const Conv2dSpec& spec, bool accumulate, Tensor& dx) {
   const PackedWeights weights(weight, spec.groups, PackedWeights::For::backward_data);
   const Shape& in = dx.shape();
   parallel_products(in[0] * in[1], gather_rows(in, spec.stride), weights.panels(),
                     [&](int64_t begin, int64_t end, int64_t panel, int64_t last_panel) {
                       for (int64_t phase = 0; phase < spec.stride * spec.stride; ++phase) {
                         const Gather gather = gather_slopes(dy, weight.shape(), spec, in, begin, end, phase);
-                        Products(gather, weights, spec.groups, dx).run(panel, last_panel);
+                        if (accumulate && gather.taps.empty()) continue;
+                        Products(gather, weights, spec.groups, accumulate, dx).run(panel, last_panel);
                       }
                     });
 }

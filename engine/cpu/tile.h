@@ -66,15 +66,15 @@ inline void multiply_add(Vector (&sum)[R][V], A a, const float* b) {
 }
 
 /// c(r, v)[0, lanes) = sum over taps t and k < depth of a(t, r)[k] b(t)[(k V + v) lanes + ...], for every r <
-/// tile_rows(V) and v < V.
+/// tile_rows(V) and v < V; with accumulate, added to c.
 template <int V, class A, class B, class C>
-inline void gather_product(int64_t taps, int64_t depth, A a, B b, C c) {
+inline void gather_product(int64_t taps, int64_t depth, A a, B b, C c, bool accumulate = false) {
   constexpr int R = tile_rows(V);
   Vector sum[R][V];
 #pragma GCC unroll 16
   for (int r = 0; r < R; ++r) {
 #pragma GCC unroll 4
-    for (int v = 0; v < V; ++v) sum[r][v] = Vector{};
+    for (int v = 0; v < V; ++v) sum[r][v] = accumulate ? load(c(r, v)) : Vector{};
   }
   for (int64_t t = 0; t < taps; ++t) {
     const float* row[R];

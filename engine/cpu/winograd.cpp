@@ -123,17 +123,19 @@ struct Filters {
   int64_t stride;
 };
 
-/// y = a convolution of x with 3x3 filters at stride 1; find(panel) says where its filters are.
+/// y = a convolution of x with 3x3 filters at stride 1; find(panel) says where its filters are. With accumulate, added
+/// to y.
 template <class Find>
 class Convolution {
  public:
-  Convolution(const Tensor& x, Find find, int64_t pad, Tensor& y)
+  Convolution(const Tensor& x, Find find, int64_t pad, bool accumulate, Tensor& y)
       : x_(x),
         find_(find),
         ic_(x.shape()[3]),
         oc_(y.shape()[3]),
         block_(ic_ > 32 && ic_ <= 128 ? whole_tiles : 2 * whole_tiles),
         tiles_(y.shape(), pad),
+        accumulate_(accumulate),
         y_(y) {}
 
   void run() {
@@ -210,7 +212,10 @@ class Convolution {
       for (int64_t k = 0; k < panel.width(); k += lanes) {
         transform<tile_size, window, output_matrix>(
             [&](int i, int j) { return load(from + (i * window + j) * size + k); },
-            [&](int i, int j, Vector value) { store(pixels(i, j) + panel.begin + k, value); });
+            [&](int i, int j, Vector value) {
+              float* to = pixels(i, j) + panel.begin + k;
+              store(to, accumulate_ ? load(to) + value : value);
+            });
       }
     }
   }
@@ -219,6 +224,7 @@ class Convolution {
   Find find_;
   int64_t ic_, oc_, block_;  // block_: tiles that are computed together
   Tiles tiles_;
+  bool accumulate_;
   Tensor& y_;
 };
 
@@ -280,10 +286,10 @@ void forward(const Tensor& x, const Tensor& weight, const Conv2dSpec& spec, Tens
     for (size_t t = 0; t < 9; ++t) filters.taps[t] = weights.tap(0, panel.begin / panel_width, static_cast<int64_t>(t));
     return filters;
   };
-  Convolution(x, find, spec.pad, y).run();
+  Convolution(x, find, spec.pad, false, y).run();
 }
 
-void backward_data(const Tensor& dy, const Tensor& weight, const Conv2dSpec& spec, Tensor& dx) {
+void backward_data(const Tensor& dy, const Tensor& weight, const Conv2dSpec& spec, bool accumulate, Tensor& dx) {
   // The weights as they are, turned by 180 degrees: a row of input channels for every tap and output channel.
   const int64_t ic = weight.shape()[3];
   const auto find = [&](const Panel& panel) {
@@ -293,7 +299,7 @@ void backward_data(const Tensor& dy, const Tensor& weight, const Conv2dSpec& spe
     }
     return filters;
   };
-  Convolution(dy, find, 2 - spec.pad, dx).run();
+  Convolution(dy, find, 2 - spec.pad, accumulate, dx).run();
 }
 
 void backward_weight(const Tensor& dy, const Tensor& x, const Conv2dSpec& spec, Tensor& dweight) {

@@ -19,7 +19,7 @@ Variable conv2d(const Variable& x, const Variable& weight, const Conv2dSpec& spe
   Tensor y({in[0], oh, ow, k[0]}, x.value().device());
   kernel::conv2d(x.value(), weight.value(), spec, y);
   return record("conv2d", y, {x, weight}, [x = x.value(), w = weight.value(), spec](const Tensor& dy, Gradients& dx) {
-    dx.add(0, x.shape(), [&](Tensor& g) { kernel::conv2d_backward_data(dy, w, spec, g); });
+    dx.add_to(0, x.shape(), [&](Tensor& g, bool add) { kernel::conv2d_backward_data(dy, w, spec, add, g); });
     dx.add(1, w.shape(), [&](Tensor& g) { kernel::conv2d_backward_weight(dy, x, spec, g); });
   });
 }

@@ -197,6 +197,8 @@ TEST_CASE("every way to compute a convolution agrees with the reference, forward
     const Array expected = reference::conv2d(Array(x), Array(w), c.spec);
     const Tensor dy = uniform(expected.shape, 3);
     const auto [dx, dw] = reference::conv2d_gradients(Array(x), Array(w), Array(dy), c.spec);
+    Array twice = dx;
+    for (double& value : twice.values) value *= 2;
     for (const engine::ConvAlgorithm& algorithm : engine::conv_algorithms()) {
       CAPTURE(c.name);
       CAPTURE(algorithm.name);
@@ -207,6 +209,8 @@ TEST_CASE("every way to compute a convolution agrees with the reference, forward
       CHECK(relative_error(y.value().to_vector(), expected.values) < 1e-5);
       CHECK(relative_error(in.grad().to_vector(), dx.values) < 1e-5);
       CHECK(relative_error(weight.grad().to_vector(), dw.values) < 1e-5);
+      engine::backward(engine::conv2d(in, weight, c.spec), dy);  // adds to the gradient that is there
+      CHECK(relative_error(in.grad().to_vector(), twice.values) < 1e-5);
     }
   }
 }

@@ -125,11 +125,12 @@ namespace {
 constexpr int64_t weight_pixels = 64, block_columns = 8 * panel_width;
 constexpr int64_t strip_size = weight_pixels * lanes + 16, panel_size = weight_pixels * panel_width + 16;
 
-/// Copies a short run.
-inline void copy(const float* from, int64_t count, float* to) {
-  int64_t i = 0;
-  for (; i + lanes <= count; i += lanes) store(to + i, load(from + i));
-  for (; i < count; ++i) to[i] = from[i];
+/// Copies a short run in whole vectors: reads up to `stop`, and writes beyond the run what is written again later.
+inline void copy(const float* from, int64_t count, const float* stop, float* to) {
+  for (int64_t i = 0; i < count; i += lanes) {
+    if (from + i + lanes <= stop) store(to + i, load(from + i));
+    else std::copy(from + i, from + count, to + i);
+  }
 }
 
 /// Copies the slopes of pixels [first, last) in one group, `oc` channels from channel `begin`, in strips.
@@ -150,7 +151,7 @@ void copy_windows(const Tensor& x, const Shape& k, const Shape& y, const Conv2dS
   const Shape& in = x.shape();
   const int64_t ic = k[3], first_tap = begin / ic, first_channel = begin % ic, count = end - begin;
   const int64_t first_ky = first_tap / k[2], first_kx = first_tap % k[2];
-  const float* zeros = zero_channels(ic);
+  const float *zeros = zero_channels(ic + lanes), *x_end = x.data() + x.elements();
   Walk at(first, y[1], y[2]);
   for (int64_t p = first; p < last; ++p, panels += row, at.next()) {
     const int64_t y0 = at.y * spec.stride - spec.pad, x0 = at.x * spec.stride - spec.pad;
@@ -165,7 +166,7 @@ void copy_windows(const Tensor& x, const Shape& k, const Shape& y, const Conv2dS
           inside ? x.data() + ((at.image * in[1] + iy) * in[2] + ix) * in[3] + group * ic + channel : zeros;
       for (const int64_t stop = std::min(count, column + taps * ic - channel); column < stop;) {
         const int64_t in_panel = column % panel_width, some = std::min(stop - column, panel_width - in_panel);
-        copy(from, some, panels + column / panel_width * panel_size + in_panel);
+        copy(from, some, inside ? x_end : zeros + ic + lanes, panels + column / panel_width * panel_size + in_panel);
         from += some;
         column += some;
       }
@@ -173,7 +174,7 @@ void copy_windows(const Tensor& x, const Shape& k, const Shape& y, const Conv2dS
       kx += taps;
       if (kx == k[2]) kx = 0, ++ky;
     }
-    for (int64_t i = count; i % lanes != 0; ++i) panels[i / panel_width * panel_size + i % panel_width] = 0;
+    if (count % lanes != 0) store(panels + count / panel_width * panel_size + count % panel_width, Vector{});
   }
 }
 

@@ -7,7 +7,7 @@
 namespace engine::cpu {
 
 /// Result pixels that are computed together, in whole tiles.
-constexpr int64_t gather_pixels = 192;
+constexpr int64_t gather_pixels = 384;
 
 /// Which pixels a group of result pixels is computed from: for every tap of the kernel that they have, and for every
 /// one of them, where the channels of the pixel it meets there begin in memory; pixels beyond the image are zeros.

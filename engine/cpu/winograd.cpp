@@ -222,7 +222,8 @@ class Convolution {
 
   const Tensor& x_;
   Find find_;
-  int64_t ic_, oc_, block_;  // block_: tiles that are computed together
+  int64_t ic_, oc_;
+  int64_t block_;  // tiles that are computed together: fewer where they then fit the second-level cache
   Tiles tiles_;
   bool accumulate_;
   Tensor& y_;

@@ -155,7 +155,7 @@ const std::vector<Convolution> convolutions{
     {"stage 1", {6, 32, 32, 32}, {32, 3, 3, 32}, {.pad = 1}},
     {"many tiles", {17, 32, 32, 16}, {16, 3, 3, 16}, {.pad = 1}},
     {"stage 4", {21, 4, 4, 128}, {64, 3, 3, 128}, {.pad = 1}},
-    {"large weights, many tiles", {193, 2, 2, 160}, {192, 3, 3, 160}, {.pad = 1}},
+    {"large weights, many tiles", {97, 1, 2, 32}, {1024, 3, 3, 32}, {.pad = 1}},
     {"downsampling", {5, 32, 32, 16}, {32, 3, 3, 16}, {.stride = 2, .pad = 1}},
     {"shortcut", {5, 16, 16, 32}, {64, 1, 1, 32}, {.stride = 2}},
     {"pointwise", {9, 16, 16, 48}, {40, 1, 1, 48}, {}},

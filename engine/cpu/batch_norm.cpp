@@ -210,7 +210,7 @@ void batch_norm_backward(const Tensor& dy, const Tensor& x, const Tensor& gamma,
   });
 
   // dx = gamma inv_std (dy - mean(dy) - xhat mean(dy xhat)), written as dy scale + (x - mean) b + d
-  std::vector<float> by_x(static_cast<size_t>(c)), constant(static_cast<size_t>(c));
+  std::vector<float> by_x(static_cast<size_t>(c)), constant(by_x);
   for (int64_t k = 0; k < c; ++k) {
     double slope = 0, product = 0;
     for (int64_t chunk = 0; chunk < slopes.chunks; ++chunk) {
@@ -224,11 +224,13 @@ void batch_norm_backward(const Tensor& dy, const Tensor& x, const Tensor& gamma,
     by_x[k] = static_cast<float>(-gamma.data()[k] * inverse * inverse * inverse * product / count);
     constant[k] = static_cast<float>(-gamma.data()[k] * inverse * slope / count);
   }
-  const std::vector<float> b = repeat(by_x.data(), c), d = repeat(constant.data(), c);
+  by_x = repeat(by_x.data(), c);
+  constant = repeat(constant.data(), c);
   with_constant(spec.relu, [&]<bool Relu>() {
     parallel_for(pixels, pixels_per_chunk(c), [&](int64_t begin, int64_t end) {
       for_runs(begin, end, c, [&](int64_t i, int64_t count) {
-        backward_run<Relu>(count, dy.data() + i, x.data() + i, scale, shift, m, b.data(), d.data(), dx.data() + i);
+        backward_run<Relu>(count, dy.data() + i, x.data() + i, scale, shift, m, by_x.data(), constant.data(),
+                           dx.data() + i);
       });
     });
   });

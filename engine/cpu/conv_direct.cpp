@@ -71,12 +71,8 @@ class Products {
   Tensor& y_;
 };
 
-}  // namespace
-
-namespace {
-
-/// Calls body(begin, end, first panel, last panel) for all of n, in parallel: in chunks of `grain`, and where these are
-/// few, with the panels of each shared out too.
+/// Calls body(begin, end, first panel, end panel) for all of n, in parallel: in chunks of `grain`, and where these are
+/// few, with the panels of each shared out too, which costs a table of pointers more for each share.
 template <class Body>
 void parallel_products(int64_t n, int64_t grain, int64_t panels, const Body& body) {
   constexpr int64_t enough = 32;
@@ -93,9 +89,9 @@ void forward(const Tensor& x, const Tensor& weight, const Conv2dSpec& spec, Tens
   const PackedWeights weights(weight, spec.groups, PackedWeights::For::forward);
   const Shape& out = y.shape();
   parallel_products(out[0] * out[1] * out[2], gather_pixels, weights.panels(),
-                    [&](int64_t begin, int64_t end, int64_t panel, int64_t last_panel) {
+                    [&](int64_t begin, int64_t end, int64_t panel, int64_t end_panel) {
                       const Gather gather = gather_inputs(x, weight.shape(), spec, out, begin, end);
-                      Products(gather, weights, spec.groups, false, y).run(panel, last_panel);
+                      Products(gather, weights, spec.groups, false, y).run(panel, end_panel);
                     });
 }
 
@@ -103,11 +99,11 @@ void backward_data(const Tensor& dy, const Tensor& weight, const Conv2dSpec& spe
   const PackedWeights weights(weight, spec.groups, PackedWeights::For::backward_data);
   const Shape& in = dx.shape();
   parallel_products(in[0] * in[1], gather_rows(in, spec.stride), weights.panels(),
-                    [&](int64_t begin, int64_t end, int64_t panel, int64_t last_panel) {
+                    [&](int64_t begin, int64_t end, int64_t panel, int64_t end_panel) {
                       for (int64_t phase = 0; phase < spec.stride * spec.stride; ++phase) {
                         const Gather gather = gather_slopes(dy, weight.shape(), spec, in, begin, end, phase);
                         if (accumulate && gather.taps.empty()) continue;
-                        Products(gather, weights, spec.groups, accumulate, dx).run(panel, last_panel);
+                        Products(gather, weights, spec.groups, accumulate, dx).run(panel, end_panel);
                       }
                     });
 }
@@ -115,15 +111,15 @@ void backward_data(const Tensor& dy, const Tensor& weight, const Conv2dSpec& spe
 namespace {
 
 // The gradient for the weights is a product (oc, pixels) x (pixels, taps ic). For a chunk of pixels both sides are
-// copied together. A strip, one vector of output channels, stays in the first-level cache while the panels of a block,
-// each two vectors of columns, come from the second-level cache:
+// copied together, in pieces that stay in the first-level cache while a tile of the sums runs over the pixels:
 //
-//     strips (oc / lanes, pixels, lanes)     panels (block / panel_width, pixels, panel_width)     sums (lanes,
-//     panel_width)
+//     strips (oc / lanes, pixels, lanes)
+//     panels (columns / panel_width, pixels, panel_width), a block of columns at a time
 //
-// The 16 floats after each strip and panel keep them off powers of two.
-constexpr int64_t weight_pixels = 64, block_columns = 8 * panel_width;
-constexpr int64_t strip_size = weight_pixels * lanes + 16, panel_size = weight_pixels * panel_width + 16;
+// The spare floats after each strip and panel keep them off powers of two, and take what copy() writes too much.
+constexpr int64_t weight_pixels = 64, block_columns = 8 * panel_width, spare = 16;
+constexpr int64_t strip_size = weight_pixels * lanes + spare, panel_size = weight_pixels * panel_width + spare;
+static_assert(spare >= lanes);
 
 /// Copies a short run in whole vectors: reads up to `stop`, and writes beyond the run what is written again later.
 inline void copy(const float* from, int64_t count, const float* stop, float* to) {
@@ -193,7 +189,7 @@ void backward_weight(const Tensor& dy, const Tensor& x, const Conv2dSpec& spec, 
   constexpr int64_t tasks = 8;
   int64_t parts = tasks;
   while (parts > 1 && (parts > pixels || parts * sum_size > (x.elements() + dy.elements()) / 4)) parts /= 2;
-  const int64_t panels = (columns + panel_width - 1) / panel_width, slices = std::min(tasks / parts, panels);
+  const int64_t panels = Panel::number(columns), slices = std::min(tasks / parts, panels);
   Tensor sums({parts, sum_size});
   parallel_for(parts * slices, 1, [&](int64_t task, int64_t) {
     const int64_t part = task / slices, slice = task % slices;

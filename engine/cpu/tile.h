@@ -74,7 +74,7 @@ inline void gather_product(int64_t taps, int64_t depth, A a, B b, C c, bool accu
 #pragma GCC unroll 16
   for (int r = 0; r < R; ++r) {
 #pragma GCC unroll 4
-    for (int v = 0; v < V; ++v) sum[r][v] = accumulate ? load(c(r, v)) : Vector{};
+    for (int v = 0; v < V; ++v) sum[r][v] = Vector{};
   }
   for (int64_t t = 0; t < taps; ++t) {
     const float* row[R];
@@ -89,7 +89,7 @@ inline void gather_product(int64_t taps, int64_t depth, A a, B b, C c, bool accu
 #pragma GCC unroll 16
   for (int r = 0; r < R; ++r) {
 #pragma GCC unroll 4
-    for (int v = 0; v < V; ++v) store(c(r, v), sum[r][v]);
+    for (int v = 0; v < V; ++v) store(c(r, v), accumulate ? load(c(r, v)) + sum[r][v] : sum[r][v]);
   }
 }
 

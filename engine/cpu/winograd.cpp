@@ -28,7 +28,8 @@
 //     block of tiles
 //
 // Where the filters U are larger than all tiles together (few pixels, many channels) the loops change places: V is made
-// for all tiles, and each thread makes the filters of one panel of output channels and uses them at once.
+// for all tiles, and each thread makes the filters of one panel of output channels and uses them at once. Gradients of
+// filters that large are summed up position by position, over as many tiles as the last-level cache holds.
 namespace engine::cpu::winograd {
 namespace {
 
@@ -229,9 +230,10 @@ class Convolution {
   Tensor& y_;
 };
 
-constexpr int64_t depth_block = 96;           // tiles of a sum whose panel stays in the first-level cache
-constexpr int64_t part_block = whole_tiles;   // tiles that stay, transformed, in the second-level cache
-constexpr int64_t second_level = 256 * 1024;  // floats: what a core's second-level cache holds
+constexpr int64_t depth_block = 96;          // tiles of a sum whose panel stays in the first-level cache
+constexpr int64_t part_block = whole_tiles;  // tiles that stay, transformed, in the second-level cache
+constexpr int64_t largest_sums = 1 << 20;    // floats: a few times a second-level cache
+constexpr int64_t last_level = 2 << 20;      // floats: a core's share of the last-level cache
 
 /// du(p, o) = sum over the first `count` tiles of z(p, tile)[o] v(p, tile)[0, ic), for the positions [begin, end); with
 /// accumulate, added to du. Panels of z are `lanes` channels wide.
@@ -306,10 +308,9 @@ void backward_data(const Tensor& dy, const Tensor& weight, const Conv2dSpec& spe
 void backward_weight(const Tensor& dy, const Tensor& x, const Conv2dSpec& spec, Tensor& dweight) {
   const Tiles tiles(dy.shape(), spec.pad);
   const int64_t ic = x.shape()[3], oc = dy.shape()[3], count = tiles.count;
-  if (positions * ic * oc > 4 * second_level) {
-    // Position by position over as many tiles as the last-level cache holds: sums of all of them would be too large.
-    const int64_t most = round_up(8 * second_level / (positions * (ic + oc)), depth_block),
-                  block = std::min(most, count);
+  if (positions * ic * oc > largest_sums) {
+    // Position by position, over as many tiles at a time as the last-level cache holds.
+    const int64_t most = round_up(last_level / (positions * (ic + oc)) + 1, depth_block), block = std::min(most, count);
     Planes v(block, ic, panel_width), z(block, oc, lanes), du(oc, ic, panel_width);
     for (int64_t first = 0; first < count; first += block) {
       const int64_t some = std::min(block, count - first);

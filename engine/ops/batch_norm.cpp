@@ -30,10 +30,10 @@ Variable batch_norm(const Variable& x, const Variable& gamma, const Variable& be
   return record("batch_norm", y, {x, gamma, beta, residual},
                 [x = x.value(), gamma = gamma.value(), beta = beta.value(), mean, inv_std, train, spec, masked,
                  y = masked ? y : Tensor()](const Tensor& dy, Gradients& dx) {
-                  Tensor slope = dy;
+                  const bool reusable = masked && dy.unique();  // nobody else will look at dy
+                  Tensor slope = masked && !reusable ? Tensor(dy.shape(), dy.device()) : dy;
                   BatchNormSpec rest = spec;
                   if (masked) {
-                    if (!dy.unique()) slope = Tensor(dy.shape(), dy.device());
                     kernel::relu_backward(dy, y, slope);
                     rest.relu = false;
                   }

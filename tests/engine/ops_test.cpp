@@ -154,8 +154,10 @@ struct Convolution {
 const std::vector<Convolution> convolutions{
     {"stage 1", {6, 32, 32, 32}, {32, 3, 3, 32}, {.pad = 1}},
     {"many tiles", {17, 32, 32, 16}, {16, 3, 3, 16}, {.pad = 1}},
-    {"stage 4", {21, 4, 4, 128}, {64, 3, 3, 128}, {.pad = 1}},
+    {"stage 4", {25, 4, 4, 128}, {64, 3, 3, 128}, {.pad = 1}},
     {"large weights, many tiles", {97, 1, 2, 32}, {1024, 3, 3, 32}, {.pad = 1}},
+    {"large weights, long sums", {97, 1, 1, 176}, {176, 3, 3, 176}, {.pad = 1}},
+    {"wide window", {1, 9, 9, 520}, {2, 1, 1, 520}, {}},
     {"downsampling", {5, 32, 32, 16}, {32, 3, 3, 16}, {.stride = 2, .pad = 1}},
     {"shortcut", {5, 16, 16, 32}, {64, 1, 1, 32}, {.stride = 2}},
     {"pointwise", {9, 16, 16, 48}, {40, 1, 1, 48}, {}},
@@ -274,32 +276,42 @@ TEST_CASE("batch norm moves the running statistics as PyTorch does, with the unb
   }
 }
 
-TEST_CASE("batch norm's gradients are right over several chunks") {
+TEST_CASE("batch norm's gradients are right over several chunks, with what follows it") {
   const Tensor x = uniform({301, 7, 8, 3}, 1), dy = uniform(x.shape(), 2), gamma = uniform({3}, 3, 0.5, 2);
-  const Variable in = Variable::leaf(x), scale = Variable::leaf(gamma), shift = Variable::leaf(Tensor::zeros({3}));
-  const Variable y = engine::batch_norm(in, scale, shift, Tensor::zeros({3}), Tensor::zeros({3}), true);
-  engine::backward(y, dy);
   const Array mean = reference::channel_mean(Array(x)), var = reference::channel_variance(Array(x));
   const double count = 16856;
-  std::array<double, 3> slope{}, product{};
   const auto normalised = [&](int64_t i) { return (x.data()[i] - mean(i % 3)) / std::sqrt(var(i % 3) + 1e-5); };
-  for (int64_t i = 0; i < x.elements(); ++i) {
-    slope[static_cast<size_t>(i % 3)] += dy.data()[i];
-    product[static_cast<size_t>(i % 3)] += dy.data()[i] * normalised(i);
+  for (bool relu : {false, true}) {
+    for (bool with_residual : {false, true}) {
+      CAPTURE(relu);
+      CAPTURE(with_residual);
+      const Variable in = Variable::leaf(x), scale = Variable::leaf(gamma), shift = Variable::leaf(Tensor::zeros({3}));
+      const Variable residual = with_residual ? Variable::leaf(uniform(x.shape(), 4)) : Variable();
+      const Variable y =
+          engine::batch_norm(in, scale, shift, Tensor::zeros({3}), Tensor::zeros({3}), true, {.relu = relu}, residual);
+      engine::backward(y, dy);
+      std::vector<double> dx, passed;
+      std::array<double, 3> slope{}, product{};
+      for (int64_t i = 0; i < x.elements(); ++i) {
+        passed.push_back(relu && y.value().data()[i] <= 0 ? 0 : dy.data()[i]);
+        slope[static_cast<size_t>(i % 3)] += passed.back();
+        product[static_cast<size_t>(i % 3)] += passed.back() * normalised(i);
+      }
+      for (int64_t i = 0; i < x.elements(); ++i) {
+        const auto k = static_cast<size_t>(i % 3);
+        dx.push_back(gamma.data()[k] / std::sqrt(var(i % 3) + 1e-5) *
+                     (passed[static_cast<size_t>(i)] - slope[k] / count - normalised(i) * product[k] / count));
+      }
+      CHECK(relative_error(in.grad().to_vector(), dx) < 1e-5);
+      CHECK(relative_error(scale.grad().to_vector(), product) < 1e-5);
+      CHECK(relative_error(shift.grad().to_vector(), slope) < 1e-5);
+      if (with_residual) CHECK(relative_error(residual.grad().to_vector(), passed) < 1e-7);
+    }
   }
-  std::vector<double> dx;
-  for (int64_t i = 0; i < x.elements(); ++i) {
-    dx.push_back(gamma.data()[i % 3] / std::sqrt(var(i % 3) + 1e-5) *
-                 (dy.data()[i] - slope[static_cast<size_t>(i % 3)] / count -
-                  normalised(i) * product[static_cast<size_t>(i % 3)] / count));
-  }
-  CHECK(relative_error(in.grad().to_vector(), dx) < 1e-5);
-  CHECK(relative_error(scale.grad().to_vector(), product) < 1e-5);
-  CHECK(relative_error(shift.grad().to_vector(), slope) < 1e-5);
 }
 
 TEST_CASE("batch norm is accurate where the mean is far from zero") {
-  Tensor x = uniform({64, 8, 8, 2}, 1);
+  Tensor x = uniform({300, 8, 8, 2}, 1);  // several chunks
   for (int64_t i = 0; i < x.elements(); ++i) x.data()[i] += 1000;
   const Tensor gamma = Tensor::full({2}, 1), beta = Tensor::zeros({2});
   const Variable y =

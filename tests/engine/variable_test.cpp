@@ -13,6 +13,22 @@ TEST_CASE("a + b hands the same gradient to both, and adding to one later leaves
   CHECK(b.grad().to_vector() == std::vector<float>(4, 1));
 }
 
+TEST_CASE("a convolution adds its gradient in place only where nobody else has it") {
+  const Variable a = Variable::leaf(uniform({1, 3, 3, 2}, 1)), b = Variable::leaf(uniform({1, 3, 3, 2}, 2)),
+                 w = Variable::leaf(uniform({2, 1, 1, 2}, 3));
+  const Variable alone = Variable::leaf(a.value());
+  const Tensor dy = uniform(a.shape(), 4);
+  const std::vector<float> before = dy.to_vector();
+  const Variable c = engine::conv2d(a, w, {});  // before a + b, which hands dy itself to a and b
+  engine::backward(engine::add(c, engine::add(a, b)), dy);
+  engine::backward(engine::conv2d(alone, w, {}), dy);
+  CHECK(dy.to_vector() == before);
+  CHECK(b.grad().to_vector() == before);
+  for (size_t i = 0; i < before.size(); ++i) {
+    CHECK(a.grad().to_vector()[i] == before[i] + alone.grad().to_vector()[i]);
+  }
+}
+
 TEST_CASE("x + x has gradient 2, and dy is not changed") {
   const Variable x = Variable::leaf(uniform({4}, 1));
   const Tensor dy = Tensor::full({4}, 1);

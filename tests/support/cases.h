@@ -128,13 +128,13 @@ inline std::vector<OpCase> op_cases() {
       conv_case("padding wider than image", {1, 2, 2, 2}, {2, 3, 3, 2}, {.pad = 2}),
 
       batch_norm_case("train", {4, 3, 3, 5}, true),
-      batch_norm_case("train, several chunks", {5, 12, 12, 2}, true),
+      batch_norm_case("train, several runs", {5, 12, 12, 2}, true),
       batch_norm_case("eval", {4, 3, 3, 5}, false),
       batch_norm_relu_case("with relu", {4, 3, 3, 5}, false),
-      batch_norm_relu_case("with relu, several chunks", {5, 12, 12, 2}, false),
+      batch_norm_relu_case("with relu, several runs", {5, 12, 12, 2}, false),
       batch_norm_relu_case("with residual and relu", {4, 3, 3, 5}, true),
-      batch_norm_relu_case("with residual and relu, several chunks", {5, 12, 12, 2}, true),
-      batch_norm_case("eval, several chunks", {5, 12, 12, 2}, false),
+      batch_norm_relu_case("with residual and relu, several runs", {5, 12, 12, 2}, true),
+      batch_norm_case("eval, several runs", {5, 12, 12, 2}, false),
 
       linear_case("small", {5, 7}, {4, 7}),
       linear_case("several chunks", {130, 5}, {70, 5}),

@@ -60,13 +60,14 @@ void fold(const std::vector<float>& run, int64_t c, float* to) {
 
 /// The normalisation as x scale + shift, channel by channel of a run.
 struct Affine {
-  Affine(const Tensor& gamma, const Tensor& beta, const Tensor& mean, const Tensor& inv_std)
-      : scale(repeat(gamma.data(), gamma.elements())), shift(scale.size()) {
-    for (size_t i = 0; i < scale.size(); ++i) {
-      const int64_t k = static_cast<int64_t>(i) % gamma.elements();
-      scale[i] *= inv_std.data()[k];
-      shift[i] = beta.data()[k] - mean.data()[k] * scale[i];
+  Affine(const Tensor& gamma, const Tensor& beta, const Tensor& mean, const Tensor& inv_std) {
+    const int64_t c = gamma.elements();
+    for (int64_t k = 0; k < c; ++k) {
+      scale.push_back(gamma.data()[k] * inv_std.data()[k]);
+      shift.push_back(beta.data()[k] - mean.data()[k] * scale.back());
     }
+    scale = repeat(scale.data(), c);
+    shift = repeat(shift.data(), c);
   }
   std::vector<float> scale, shift;
 };
@@ -150,7 +151,7 @@ void batch_norm_train(const Tensor& x, const Tensor& residual, const Tensor& gam
   // Each chunk's mean and sum of squared differences from it, merged in double in the order of the chunks (Chan, Golub,
   // LeVeque, 1979): exact enough for any batch, and the same for any number of threads.
   Sums sums(pixels, c), squares(pixels, c);
-  parallel_for(pixels, pixels_per_chunk(c), [&](int64_t begin, int64_t end) {
+  parallel_for(pixels, sums.chunk, [&](int64_t begin, int64_t end) {
     float* m = sums.row_of(begin);
     std::vector<float> run(static_cast<size_t>(run_length(c)));
     for_runs(begin, end, c, [&](int64_t i, int64_t count) { sum_run(count, x.data() + i, run.data()); });
@@ -199,7 +200,7 @@ void batch_norm_backward(const Tensor& dy, const Tensor& x, const Tensor& gamma,
 
   Sums slopes(pixels, c), products(pixels, c);  // sums of dy and of dy (x - mean)
   with_constant(spec.relu, [&]<bool Relu>() {
-    parallel_for(pixels, pixels_per_chunk(c), [&](int64_t begin, int64_t end) {
+    parallel_for(pixels, slopes.chunk, [&](int64_t begin, int64_t end) {
       std::vector<float> slope(static_cast<size_t>(run_length(c))), product(slope);
       for_runs(begin, end, c, [&](int64_t i, int64_t count) {
         add_run<Relu>(count, dy.data() + i, x.data() + i, scale, shift, m, slope.data(), product.data());
@@ -209,7 +210,7 @@ void batch_norm_backward(const Tensor& dy, const Tensor& x, const Tensor& gamma,
     });
   });
 
-  // dx = gamma inv_std (dy - mean(dy) - xhat mean(dy xhat)), written as dy scale + (x - mean) b + d
+  // dx = gamma inv_std (dy - mean(dy) - xhat mean(dy xhat)), written as dy scale + (x - mean) by_x + constant
   std::vector<float> by_x(static_cast<size_t>(c)), constant(by_x);
   for (int64_t k = 0; k < c; ++k) {
     double slope = 0, product = 0;

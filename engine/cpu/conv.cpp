@@ -45,15 +45,10 @@ void conv2d(const Tensor& x, const Tensor& weight, const Conv2dSpec& spec, Tenso
 }
 
 void conv2d_backward_data(const Tensor& dy, const Tensor& weight, const Conv2dSpec& spec, bool accumulate, Tensor& dx) {
-  if (use_winograd(dx.shape(), weight.shape(), spec, dy.shape())) {
-    winograd::backward_data(dy, weight, spec, accumulate, dx);
-  } else if (grouped::fits(weight.shape(), spec, small_group)) {
-    Tensor result = accumulate ? Tensor(dx.shape()) : dx;
-    grouped::backward_data(dy, weight, spec, result);
-    if (accumulate) add(dx, result, dx);
-  } else {
-    direct::backward_data(dy, weight, spec, accumulate, dx);
-  }
+  const Shape& k = weight.shape();
+  if (use_winograd(dx.shape(), k, spec, dy.shape())) winograd::backward_data(dy, weight, spec, accumulate, dx);
+  else if (grouped::fits(k, spec, small_group)) grouped::backward_data(dy, weight, spec, accumulate, dx);
+  else direct::backward_data(dy, weight, spec, accumulate, dx);
 }
 
 void conv2d_backward_weight(const Tensor& dy, const Tensor& x, const Conv2dSpec& spec, Tensor& dweight) {

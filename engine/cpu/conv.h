@@ -30,11 +30,11 @@ void backward_data(const Tensor& dy, const Tensor& weight, const Conv2dSpec& spe
 void backward_weight(const Tensor& dy, const Tensor& x, const Conv2dSpec& spec, Tensor& dweight);
 }  // namespace direct
 
-/// Groups smaller than a vector; backward_data does not accumulate.
+/// Groups smaller than a vector.
 namespace grouped {
 bool fits(const Shape& weight, const Conv2dSpec& spec, int64_t largest_group);
 void forward(const Tensor& x, const Tensor& weight, const Conv2dSpec& spec, Tensor& y);
-void backward_data(const Tensor& dy, const Tensor& weight, const Conv2dSpec& spec, Tensor& dx);
+void backward_data(const Tensor& dy, const Tensor& weight, const Conv2dSpec& spec, bool accumulate, Tensor& dx);
 void backward_weight(const Tensor& dy, const Tensor& x, const Conv2dSpec& spec, Tensor& dweight);
 }  // namespace grouped
 

@@ -117,7 +117,7 @@ namespace {
 //     panels (columns / panel_width, pixels, panel_width), a block of columns at a time
 //
 // The spare floats after each strip and panel keep them off powers of two, and take what copy() writes too much.
-constexpr int64_t weight_pixels = 64, block_columns = 8 * panel_width, spare = 16;
+constexpr int64_t weight_pixels = 64, block_panels = 8, spare = 16;
 constexpr int64_t strip_size = weight_pixels * lanes + spare, panel_size = weight_pixels * panel_width + spare;
 static_assert(spare >= lanes);
 
@@ -193,25 +193,26 @@ void backward_weight(const Tensor& dy, const Tensor& x, const Conv2dSpec& spec, 
   Tensor sums({parts, sum_size});
   parallel_for(parts * slices, 1, [&](int64_t task, int64_t) {
     const int64_t part = task / slices, slice = task % slices;
-    const int64_t left = panels * slice / slices * panel_width,
-                  right = std::min(columns, panels * (slice + 1) / slices * panel_width);
+    const int64_t left = panels * slice / slices, right = panels * (slice + 1) / slices;
     const int64_t start = pixels * part / parts, stop = pixels * (part + 1) / parts;
-    Tensor strips({round_up(rows, lanes) / lanes, strip_size}), windows({block_columns / panel_width, panel_size});
+    Tensor strips({round_up(rows, lanes) / lanes, strip_size}), windows({block_panels, panel_size});
     for (int64_t first = start; first < stop; first += weight_pixels) {
       const int64_t last = std::min(stop, first + weight_pixels);
       for (int64_t group = 0; group < groups; ++group) {
         copy_slopes(dy, group * oc, oc, first, last, strips.data());
-        for (int64_t begin = left; begin < right; begin += block_columns) {
-          const int64_t end = std::min(right, begin + block_columns);
-          copy_windows(x, k, out, spec, group, first, last, begin, end, windows.data(), row);
+        for (int64_t begin = left; begin < right; begin += block_panels) {
+          const int64_t end = std::min(right, begin + block_panels);
+          copy_windows(x, k, out, spec, group, first, last, begin * panel_width, std::min(columns, end * panel_width),
+                       windows.data(), row);
           for (int64_t o = 0; o < rows; o += lanes) {
-            for (int64_t column = begin; column < end; column += panel_width) {
-              const int64_t width = std::min(panel_width, wide - column);
-              with_vectors(static_cast<int>(width / lanes), [&]<int V>() {
+            for (int64_t index = begin; index < end; ++index) {
+              const Panel panel(index, columns);
+              with_vectors(panel.vectors, [&]<int V>() {
                 outer_products<V>(
                     std::min<int64_t>(lanes, rows - o), last - first, strips.data() + o / lanes * strip_size, lanes,
-                    windows.data() + (column - begin) / panel_width * panel_size, row,
-                    sums.data() + part * sum_size + (group * wide + column) * rows + o * width, first > start);
+                    windows.data() + (index - begin) * panel_size, row,
+                    sums.data() + part * sum_size + (group * wide + panel.begin) * rows + o * panel.width(),
+                    first > start);
               });
             }
           }
@@ -220,13 +221,13 @@ void backward_weight(const Tensor& dy, const Tensor& x, const Conv2dSpec& spec, 
     }
   });
   parallel_for(k[0], 1, [&](int64_t o, int64_t) {
-    for (int64_t column = 0; column < columns; column += panel_width) {
-      const int64_t width = std::min(panel_width, wide - column), count = std::min(panel_width, columns - column);
-      const float* from = sums.data() + (o / oc * wide + column) * rows + o % oc * width;
-      float* to = dweight.data() + o * columns + column;
-      std::copy_n(from, count, to);
+    for (int64_t index = 0; index < panels; ++index) {
+      const Panel panel(index, columns);
+      const float* from = sums.data() + (o / oc * wide + panel.begin) * rows + o % oc * panel.width();
+      float* to = dweight.data() + o * columns + panel.begin;
+      std::copy_n(from, panel.count, to);
       for (int64_t part = 1; part < parts; ++part) {
-        for (int64_t i = 0; i < count; ++i) to[i] += from[part * sum_size + i];
+        for (int64_t i = 0; i < panel.count; ++i) to[i] += from[part * sum_size + i];
       }
     }
   });

@@ -66,16 +66,16 @@ Tensor pack(const Tensor& weight, bool transposed) {
   return packed;
 }
 
-/// The channels of the gathered result pixels.
+/// The channels of the gathered result pixels; with accumulate, added to y.
 template <int Size>
-void multiply(const Gather& gather, const Tensor& weights, Tensor& y) {
+void multiply(const Gather& gather, const Tensor& weights, bool accumulate, Tensor& y) {
   constexpr int R = 6;  // pixels at a time
   const int64_t channels = y.shape()[3], pixels = gather.pixels(), all_taps = weights.shape()[1];
   const auto taps = static_cast<int64_t>(gather.taps.size());
   for (int64_t block = 0; block < channels; block += lanes) {
     const float* block_weights = weights.data() + block / lanes * all_taps * Size * lanes;
     for (int64_t first = 0; first < pixels; first += R) {
-      const int64_t last = pixels - 1;  // the last tile repeats it
+      const int64_t last = pixels - 1;  // read again for the rest of the last tile
       Vector sum[R];
 #pragma GCC unroll 6
       for (int r = 0; r < R; ++r) sum[r] = Vector{};
@@ -90,8 +90,9 @@ void multiply(const Gather& gather, const Tensor& weights, Tensor& y) {
       }
 #pragma GCC unroll 6
       for (int r = 0; r < R; ++r) {
-        const int64_t pixel = gather.result[static_cast<size_t>(std::min(first + r, last))];
-        store(y.data() + pixel * channels + block, sum[r]);
+        if (first + r > last) break;
+        float* to = y.data() + gather.result[static_cast<size_t>(first + r)] * channels + block;
+        store(to, accumulate ? load(to) + sum[r] : sum[r]);
       }
     }
   }
@@ -110,18 +111,18 @@ void forward(const Tensor& x, const Tensor& weight, const Conv2dSpec& spec, Tens
   const Shape& out = y.shape();
   parallel_for(out[0] * out[1] * out[2], gather_pixels, [&](int64_t begin, int64_t end) {
     const Gather gather = gather_inputs(x, weight.shape(), spec, out, begin, end);
-    with_size(weight.shape()[3], [&]<int Size>() { multiply<Size>(gather, weights, y); });
+    with_size(weight.shape()[3], [&]<int Size>() { multiply<Size>(gather, weights, false, y); });
   });
 }
 
-void backward_data(const Tensor& dy, const Tensor& weight, const Conv2dSpec& spec, Tensor& dx) {
+void backward_data(const Tensor& dy, const Tensor& weight, const Conv2dSpec& spec, bool accumulate, Tensor& dx) {
   const Tensor weights = pack(weight, true);
   const Shape& in = dx.shape();
   parallel_for(in[0] * in[1], gather_rows(in, spec.stride), [&](int64_t begin, int64_t end) {
     for (int64_t phase = 0; phase < spec.stride * spec.stride; ++phase) {
       const Gather gather = gather_slopes(dy, weight.shape(), spec, in, begin, end, phase);
       if (gather.pixels() == 0) continue;
-      with_size(weight.shape()[3], [&]<int Size>() { multiply<Size>(gather, weights, dx); });
+      with_size(weight.shape()[3], [&]<int Size>() { multiply<Size>(gather, weights, accumulate, dx); });
     }
   });
 }

@@ -308,16 +308,18 @@ void backward_data(const Tensor& dy, const Tensor& weight, const Conv2dSpec& spe
 void backward_weight(const Tensor& dy, const Tensor& x, const Conv2dSpec& spec, Tensor& dweight) {
   const Tiles tiles(dy.shape(), spec.pad);
   const int64_t ic = x.shape()[3], oc = dy.shape()[3], count = tiles.count;
+  const auto transform_both = [&](int64_t begin, int64_t end, Planes& v, Planes& z, int64_t row) {
+    transform_tiles<window, input_matrix>(tiles, x, begin, end, v, row);
+    transform_tiles<tile_size, slope_matrix>(tiles, dy, begin, end, z, row);
+  };
   if (positions * ic * oc > largest_sums) {
     // Position by position, over as many tiles at a time as the last-level cache holds.
     const int64_t most = round_up(last_level / (positions * (ic + oc)) + 1, depth_block), block = std::min(most, count);
     Planes v(block, ic, panel_width), z(block, oc, lanes), du(oc, ic, panel_width);
     for (int64_t first = 0; first < count; first += block) {
       const int64_t some = std::min(block, count - first);
-      parallel_for(some, 4, [&](int64_t begin, int64_t end) {
-        transform_tiles<window, input_matrix>(tiles, x, first + begin, first + end, v, begin);
-        transform_tiles<tile_size, slope_matrix>(tiles, dy, first + begin, first + end, z, begin);
-      });
+      parallel_for(some, 4,
+                   [&](int64_t begin, int64_t end) { transform_both(first + begin, first + end, v, z, begin); });
       parallel_for(positions, 1, [&](int64_t begin, int64_t end) { multiply(z, v, some, begin, end, first > 0, du); });
     }
     parallel_for(oc, lanes, [&](int64_t begin, int64_t end) { weight_gradient(du, begin, end, dweight); });
@@ -333,8 +335,7 @@ void backward_weight(const Tensor& dy, const Tensor& x, const Conv2dSpec& spec, 
     const int64_t start = count * part / parts, stop = count * (part + 1) / parts;
     for (int64_t begin = start; begin < stop; begin += part_block) {
       const int64_t end = std::min(stop, begin + part_block);
-      transform_tiles<window, input_matrix>(tiles, x, begin, end, v, 0);
-      transform_tiles<tile_size, slope_matrix>(tiles, dy, begin, end, z, 0);
+      transform_both(begin, end, v, z, 0);
       multiply(z, v, end - begin, 0, positions, begin > start, sums[static_cast<size_t>(part)]);
     }
   });

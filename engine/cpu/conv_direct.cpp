@@ -3,6 +3,7 @@
 #include "engine/cpu/conv.h"
 #include "engine/cpu/gather.h"
 #include "engine/cpu/packed_weights.h"
+#include "engine/cpu/prefetch.h"
 #include "engine/parallel.h"
 
 // A convolution without rearranging its input: a row of the left-hand side is one pixel's channels where they lie in
@@ -117,8 +118,9 @@ namespace {
 //     panels (columns / panel_width, pixels, panel_width), a block of columns at a time
 //
 // The spare floats after each strip and panel keep them off powers of two, and take what copy() writes too much.
-constexpr int64_t weight_pixels = 64, block_panels = 8, spare = 16;
-constexpr int64_t strip_size = weight_pixels * lanes + spare, panel_size = weight_pixels * panel_width + spare;
+constexpr int64_t weight_pixels = 96, block_panels = 8, spare = 16;
+constexpr int64_t strip_rows = 3 * lanes, strip_size = weight_pixels * strip_rows + spare,
+                  panel_size = weight_pixels * panel_width + spare;
 static_assert(spare >= lanes);
 
 /// Copies a short run in whole vectors: reads up to `stop`, and writes beyond the run what is written again later.
@@ -131,11 +133,11 @@ inline void copy(const float* from, int64_t count, const float* stop, float* to)
 
 /// Copies the slopes of pixels [first, last) in one group, `oc` channels from channel `begin`, in strips.
 void copy_slopes(const Tensor& dy, int64_t begin, int64_t oc, int64_t first, int64_t last, float* strips) {
-  for (int64_t p = first; p < last; ++p, strips += lanes) {
+  for (int64_t p = first; p < last; ++p, strips += strip_rows) {
     const float* from = dy.data() + p * dy.shape()[3] + begin;
-    float* to = strips;
     int64_t o = 0;
-    for (; o + lanes <= oc; o += lanes, to += strip_size) store(to, load(from + o));
+    for (; o + lanes <= oc; o += lanes) store(strips + o / strip_rows * strip_size + o % strip_rows, load(from + o));
+    float* to = strips + o / strip_rows * strip_size + o % strip_rows;
     if (o < oc) std::fill(std::copy(from + o, from + oc, to), to + lanes, 0.0f);
   }
 }
@@ -195,26 +197,30 @@ void backward_weight(const Tensor& dy, const Tensor& x, const Conv2dSpec& spec, 
     const int64_t part = task / slices, slice = task % slices;
     const int64_t left = panels * slice / slices, right = panels * (slice + 1) / slices;
     const int64_t start = pixels * part / parts, stop = pixels * (part + 1) / parts;
-    Tensor strips({round_up(rows, lanes) / lanes, strip_size}), windows({block_panels, panel_size});
+    Tensor strips({round_up(rows, strip_rows) / strip_rows, strip_size}), windows({block_panels, panel_size});
     for (int64_t first = start; first < stop; first += weight_pixels) {
       const int64_t last = std::min(stop, first + weight_pixels);
+      const Prefetch next_x(x, last, std::min(stop, last + weight_pixels), pixels, Prefetch::To::read);
+      const Prefetch next_dy(dy, last, std::min(stop, last + weight_pixels), pixels, Prefetch::To::read);
       for (int64_t group = 0; group < groups; ++group) {
         copy_slopes(dy, group * oc, oc, first, last, strips.data());
         for (int64_t begin = left; begin < right; begin += block_panels) {
           const int64_t end = std::min(right, begin + block_panels);
           copy_windows(x, k, out, spec, group, first, last, begin * panel_width, std::min(columns, end * panel_width),
                        windows.data(), row);
-          for (int64_t o = 0; o < rows; o += lanes) {
-            for (int64_t index = begin; index < end; ++index) {
-              const Panel panel(index, columns);
-              with_vectors(panel.vectors, [&]<int V>() {
+          for (int64_t index = begin; index < end; ++index) {
+            const Panel panel(index, columns);
+            next_x.fetch(group * (right - left) + index - left, groups * (right - left));
+            next_dy.fetch(group * (right - left) + index - left, groups * (right - left));
+            with_vectors(panel.vectors, [&]<int V>() {
+              for (int64_t o = 0; o < rows; o += strip_rows) {
                 outer_products<V>(
-                    std::min<int64_t>(lanes, rows - o), last - first, strips.data() + o / lanes * strip_size, lanes,
-                    windows.data() + (index - begin) * panel_size, row,
+                    std::min<int64_t>(strip_rows, rows - o), last - first, strips.data() + o / strip_rows * strip_size,
+                    strip_rows, windows.data() + (index - begin) * panel_size, row,
                     sums.data() + part * sum_size + (group * wide + panel.begin) * rows + o * panel.width(),
                     first > start);
-              });
-            }
+              }
+            });
           }
         }
       }

@@ -123,7 +123,8 @@ inline void outer_products(int64_t rows, int64_t depth, const float* a, int64_t 
   constexpr int R = lanes == 16 && V == 2 ? 8 : lanes == 16 || V == 1 ? 6 : 4;
   constexpr int64_t width = V * lanes;
   int64_t r = 0;
-  for (; r + R <= rows; r += R) outer_products<R, V>(depth, a + r, a_stride, b, b_stride, c + r * width, accumulate);
+  for (; r + R <= rows && (R != 6 || rows - r != 8); r += R)
+    outer_products<R, V>(depth, a + r, a_stride, b, b_stride, c + r * width, accumulate);
   for (; r + 4 <= rows; r += 4) outer_products<4, V>(depth, a + r, a_stride, b, b_stride, c + r * width, accumulate);
   for (; r < rows; r += 2) outer_products<2, V>(depth, a + r, a_stride, b, b_stride, c + r * width, accumulate);
 }

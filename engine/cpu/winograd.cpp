@@ -6,6 +6,7 @@
 #include "engine/cpu/conv.h"
 #include "engine/cpu/gather.h"
 #include "engine/cpu/packed_weights.h"
+#include "engine/cpu/prefetch.h"
 #include "engine/cpu/winograd_transforms.h"
 #include "engine/parallel.h"
 
@@ -100,6 +101,9 @@ struct Planes {
   Tensor memory;
 };
 
+/// What a block of products fetches, one slice a position: what the transforms around it will wait for.
+using Ahead = std::array<Prefetch, 2>;
+
 /// Writes M t M^T of the Size x Size tiles [begin, end) of x to the rows of `planes` from `row` on.
 template <int Size, const Matrix<window, Size>& M>
 void transform_tiles(const Tiles& tiles, const Tensor& x, int64_t begin, int64_t end, Planes& planes, int64_t row) {
@@ -149,7 +153,7 @@ class Convolution {
       parallel_for(panels, 1, [&](int64_t index, int64_t) {
         const Planes u = transform_filters(Panel(index, oc_));
         for (int64_t begin = 0; begin < count; begin += block_) {
-          outputs(v, begin, u, Panel(index, oc_), begin, std::min(count, begin + block_));
+          outputs(v, begin, u, Panel(index, oc_), begin, std::min(count, begin + block_), {});
         }
       });
     } else {
@@ -160,8 +164,13 @@ class Convolution {
       parallel_for(count, block_, [&](int64_t begin, int64_t end) {
         Planes v(block_, ic_, ic_);
         transform_tiles<window, input_matrix>(tiles_, x_, begin, end, v, 0);
+        // The next block of this thread is most likely the one after those that others have now.
+        const int64_t next = begin + threads() * block_;
+        Ahead ahead{Prefetch(x_, next, next + block_, count, Prefetch::To::read),
+                    Prefetch(y_, begin, end, count, Prefetch::To::write)};
         for (int64_t index = 0; index < panels; ++index) {
-          outputs(v, 0, *u[static_cast<size_t>(index)], Panel(index, oc_), begin, end);
+          outputs(v, 0, *u[static_cast<size_t>(index)], Panel(index, oc_), begin, end, ahead);
+          ahead = {};
         }
       });
     }
@@ -184,12 +193,14 @@ class Convolution {
   }
 
   /// The output tiles [begin, end) of a panel, from the rows of v from `row` on.
-  void outputs(const Planes& v, int64_t row, const Planes& u, const Panel& panel, int64_t begin, int64_t end) {
+  void outputs(const Planes& v, int64_t row, const Planes& u, const Panel& panel, int64_t begin, int64_t end,
+               const Ahead& ahead) {
     const int64_t count = end - begin;
     Planes m(block_, panel.width(), panel.width());
     const auto products = [&](auto ic) {
       with_vectors(panel.vectors, [&]<int V>() {
         for (int64_t p = 0; p < positions; ++p) {
+          for (const Prefetch& prefetch : ahead) prefetch.fetch(p, positions);
           const float* filters = u.at(p, 0, 0);
           for (int64_t i = 0; i < count; i += tile_rows(V)) {
             gather_product<V>(
@@ -238,8 +249,9 @@ constexpr int64_t last_level = 2 << 20;      // floats: a core's share of the la
 /// du(p, o) = sum over the first `count` tiles of z(p, tile)[o] v(p, tile)[0, ic), for the positions [begin, end); with
 /// accumulate, added to du. Panels of z are `lanes` channels wide.
 void multiply(const Planes& z, const Planes& v, int64_t count, int64_t begin, int64_t end, bool accumulate,
-              Planes& du) {
+              const Ahead& ahead, Planes& du) {
   for (int64_t p = begin; p < end; ++p) {
+    for (const Prefetch& prefetch : ahead) prefetch.fetch(p, positions);
     for (int64_t index = 0; index < Panel::number(v.columns); ++index) {
       const Panel panel(index, v.columns);
       with_vectors(panel.vectors, [&]<int V>() {
@@ -320,7 +332,8 @@ void backward_weight(const Tensor& dy, const Tensor& x, const Conv2dSpec& spec, 
       const int64_t some = std::min(block, count - first);
       parallel_for(some, 4,
                    [&](int64_t begin, int64_t end) { transform_both(first + begin, first + end, v, z, begin); });
-      parallel_for(positions, 1, [&](int64_t begin, int64_t end) { multiply(z, v, some, begin, end, first > 0, du); });
+      parallel_for(positions, 1,
+                   [&](int64_t begin, int64_t end) { multiply(z, v, some, begin, end, first > 0, {}, du); });
     }
     parallel_for(oc, lanes, [&](int64_t begin, int64_t end) { weight_gradient(du, begin, end, dweight); });
     return;
@@ -336,7 +349,10 @@ void backward_weight(const Tensor& dy, const Tensor& x, const Conv2dSpec& spec, 
     for (int64_t begin = start; begin < stop; begin += part_block) {
       const int64_t end = std::min(stop, begin + part_block);
       transform_both(begin, end, v, z, 0);
-      multiply(z, v, end - begin, 0, positions, begin > start, sums[static_cast<size_t>(part)]);
+      const int64_t next_end = std::min(stop, end + part_block);
+      const Ahead ahead{Prefetch(x, end, next_end, count, Prefetch::To::read),
+                        Prefetch(dy, end, next_end, count, Prefetch::To::read)};
+      multiply(z, v, end - begin, 0, positions, begin > start, ahead, sums[static_cast<size_t>(part)]);
     }
   });
   Planes& total = sums[0];

@@ -1,7 +1,9 @@
 #include <algorithm>
 #include <cmath>
+#include <type_traits>
 #include <vector>
 
+#include "engine/cpu/vector.h"
 #include "engine/kernels.h"
 #include "engine/parallel.h"
 
@@ -44,11 +46,32 @@ std::vector<float> repeat(const float* values, int64_t c) {
   return run;
 }
 
-/// Calls body(first, count) for the runs of `count` numbers, from number `first` on, in the pixels [begin, end).
+/// Calls body.template operator()<R>(first, count) for R runs at a time, from number `first` on and `count` long, of
+/// the pixels [begin, end). What belongs to a channel is then loaded once for R runs.
 template <class Body>
 void for_runs(int64_t begin, int64_t end, int64_t c, Body body) {
-  for (int64_t i = begin * c, run = run_length(c); i < end * c; i += run) body(i, std::min(run, end * c - i));
+  const int64_t run = run_length(c), last = end * c;
+  int64_t i = begin * c;
+  for (; i + 4 * run <= last; i += 4 * run) body.template operator()<4>(i, run);
+  for (; i < last; i += run) body.template operator()<1>(i, std::min(run, last - i));
 }
+
+/// Calls body.template operator()<T>(k) for all k < count, with T = Vector for as many numbers at a time, or T = float.
+template <class Body>
+void for_numbers(int64_t count, Body body) {
+  int64_t k = 0;
+  for (; k + lanes <= count; k += lanes) body.template operator()<Vector>(k);
+  for (; k < count; ++k) body.template operator()<float>(k);
+}
+
+template <class T>
+T get(const float* from) {
+  if constexpr (std::is_same_v<T, Vector>) return load(from);
+  else return *from;
+}
+
+void put(float* to, Vector value) { store(to, value); }
+void put(float* to, float value) { *to = value; }
 
 /// to[k] = the sum over a run of what belongs to channel k.
 void fold(const std::vector<float>& run, int64_t c, float* to) {
@@ -79,51 +102,82 @@ void with_constant(bool condition, Run run) {
   else run.template operator()<false>();
 }
 
-// One run of each loop; `restrict` lets the compiler use vectors.
+// What is done with R runs of x, whose numbers of one channel are `count` apart.
 
-void sum_run(int64_t count, const float* x, float* __restrict sums) {
-  for (int64_t k = 0; k < count; ++k) sums[k] += x[k];
+template <int R>
+void sum_runs(int64_t count, const float* x, float* sums) {
+  for_numbers(count, [&]<class T>(int64_t k) {
+    T sum = get<T>(sums + k);
+    for (int r = 0; r < R; ++r) sum += get<T>(x + r * count + k);
+    put(sums + k, sum);
+  });
 }
 
-void square_run(int64_t count, const float* x, const float* mean, float* __restrict sums) {
-  for (int64_t k = 0; k < count; ++k) sums[k] += (x[k] - mean[k]) * (x[k] - mean[k]);
+template <int R>
+void square_runs(int64_t count, const float* x, const float* mean, float* sums) {
+  for_numbers(count, [&]<class T>(int64_t k) {
+    const T m = get<T>(mean + k);
+    T sum = get<T>(sums + k);
+    for (int r = 0; r < R; ++r) {
+      const T difference = get<T>(x + r * count + k) - m;
+      sum += difference * difference;
+    }
+    put(sums + k, sum);
+  });
 }
 
-template <bool Residual, bool Relu>
-void apply_run(int64_t count, const float* x, const float* residual, const float* scale, const float* shift,
-               float* __restrict y) {
-  for (int64_t k = 0; k < count; ++k) {
-    float value = x[k] * scale[k] + shift[k];
-    if (Residual) value += residual[k];
-    y[k] = Relu && value < 0 ? 0 : value;
-  }
+template <bool Residual, bool Relu, int R>
+void apply_runs(int64_t count, const float* x, const float* residual, const float* scale, const float* shift,
+                float* y) {
+  for_numbers(count, [&]<class T>(int64_t k) {
+    const T by = get<T>(scale + k), add = get<T>(shift + k);
+    for (int r = 0; r < R; ++r) {
+      const int64_t i = r * count + k;
+      T value = get<T>(x + i) * by + add;
+      if constexpr (Residual) value += get<T>(residual + i);
+      if constexpr (Relu) value = value < 0 ? T{} : value;
+      put(y + i, value);
+    }
+  });
 }
 
 /// dy, or what a ReLU lets through of it.
-template <bool Relu>
-float masked(float dy, float x, float scale, float shift) {
-  return !Relu || x * scale + shift > 0 ? dy : 0;
+template <bool Relu, class T>
+T masked(T dy, T x, T scale, T shift) {
+  if constexpr (!Relu) return dy;
+  else return x * scale + shift > 0 ? dy : T{};
 }
 
 /// Adds dy and dy (x - mean) to the sums.
-template <bool Relu>
-void add_run(int64_t count, const float* dy, const float* x, const float* scale, const float* shift, const float* mean,
-             float* __restrict slopes, float* __restrict products) {
-  for (int64_t k = 0; k < count; ++k) {
-    const float g = masked<Relu>(dy[k], x[k], scale[k], shift[k]);
-    slopes[k] += g;
-    products[k] += g * (x[k] - mean[k]);
-  }
+template <bool Relu, int R>
+void add_runs(int64_t count, const float* dy, const float* x, const float* scale, const float* shift, const float* mean,
+              float* slopes, float* products) {
+  for_numbers(count, [&]<class T>(int64_t k) {
+    const T by = get<T>(scale + k), add = get<T>(shift + k), m = get<T>(mean + k);
+    T slope = get<T>(slopes + k), product = get<T>(products + k);
+    for (int r = 0; r < R; ++r) {
+      const T value = get<T>(x + r * count + k), g = masked<Relu>(get<T>(dy + r * count + k), value, by, add);
+      slope += g;
+      product += g * (value - m);
+    }
+    put(slopes + k, slope);
+    put(products + k, product);
+  });
 }
 
 /// dx = dy scale + (x - mean) by_x + constant
-template <bool Relu>
-void backward_run(int64_t count, const float* dy, const float* x, const float* scale, const float* shift,
-                  const float* mean, const float* by_x, const float* constant, float* __restrict dx) {
-  for (int64_t k = 0; k < count; ++k) {
-    const float g = masked<Relu>(dy[k], x[k], scale[k], shift[k]);
-    dx[k] = g * scale[k] + ((x[k] - mean[k]) * by_x[k] + constant[k]);
-  }
+template <bool Relu, int R>
+void backward_runs(int64_t count, const float* dy, const float* x, const float* scale, const float* shift,
+                   const float* mean, const float* by_x, const float* constant, float* dx) {
+  for_numbers(count, [&]<class T>(int64_t k) {
+    const T by = get<T>(scale + k), add = get<T>(shift + k), m = get<T>(mean + k);
+    const T slope = get<T>(by_x + k), offset = get<T>(constant + k);
+    for (int r = 0; r < R; ++r) {
+      const int64_t i = r * count + k;
+      const T value = get<T>(x + i), g = masked<Relu>(get<T>(dy + i), value, by, add);
+      put(dx + i, g * by + ((value - m) * slope + offset));
+    }
+  });
 }
 
 /// y = f(x scale + shift + residual)
@@ -132,9 +186,9 @@ void apply(const Tensor& x, const Tensor& residual, const Affine& affine, bool r
   with_constant(residual.defined(), [&]<bool Residual>() {
     with_constant(relu, [&]<bool Relu>() {
       parallel_for(x.elements() / c, pixels_per_chunk(c), [&](int64_t begin, int64_t end) {
-        for_runs(begin, end, c, [&](int64_t i, int64_t count) {
-          apply_run<Residual, Relu>(count, x.data() + i, Residual ? residual.data() + i : nullptr, affine.scale.data(),
-                                    affine.shift.data(), y.data() + i);
+        for_runs(begin, end, c, [&]<int R>(int64_t i, int64_t count) {
+          apply_runs<Residual, Relu, R>(count, x.data() + i, Residual ? residual.data() + i : nullptr,
+                                        affine.scale.data(), affine.shift.data(), y.data() + i);
         });
       });
     });
@@ -154,13 +208,13 @@ void batch_norm_train(const Tensor& x, const Tensor& residual, const Tensor& gam
   parallel_for(pixels, sums.chunk, [&](int64_t begin, int64_t end) {
     float* m = sums.row_of(begin);
     std::vector<float> run(static_cast<size_t>(run_length(c)));
-    for_runs(begin, end, c, [&](int64_t i, int64_t count) { sum_run(count, x.data() + i, run.data()); });
+    for_runs(begin, end, c, [&]<int R>(int64_t i, int64_t count) { sum_runs<R>(count, x.data() + i, run.data()); });
     fold(run, c, m);
     for (int64_t k = 0; k < c; ++k) m[k] /= static_cast<float>(end - begin);
     const std::vector<float> means = repeat(m, c);
     std::fill(run.begin(), run.end(), 0.0f);
     for_runs(begin, end, c,
-             [&](int64_t i, int64_t count) { square_run(count, x.data() + i, means.data(), run.data()); });
+             [&]<int R>(int64_t i, int64_t count) { square_runs<R>(count, x.data() + i, means.data(), run.data()); });
     fold(run, c, squares.row_of(begin));
   });
   for (int64_t k = 0; k < c; ++k) {
@@ -202,8 +256,8 @@ void batch_norm_backward(const Tensor& dy, const Tensor& x, const Tensor& gamma,
   with_constant(spec.relu, [&]<bool Relu>() {
     parallel_for(pixels, slopes.chunk, [&](int64_t begin, int64_t end) {
       std::vector<float> slope(static_cast<size_t>(run_length(c))), product(slope);
-      for_runs(begin, end, c, [&](int64_t i, int64_t count) {
-        add_run<Relu>(count, dy.data() + i, x.data() + i, scale, shift, m, slope.data(), product.data());
+      for_runs(begin, end, c, [&]<int R>(int64_t i, int64_t count) {
+        add_runs<Relu, R>(count, dy.data() + i, x.data() + i, scale, shift, m, slope.data(), product.data());
       });
       fold(slope, c, slopes.row_of(begin));
       fold(product, c, products.row_of(begin));
@@ -229,9 +283,9 @@ void batch_norm_backward(const Tensor& dy, const Tensor& x, const Tensor& gamma,
   constant = repeat(constant.data(), c);
   with_constant(spec.relu, [&]<bool Relu>() {
     parallel_for(pixels, pixels_per_chunk(c), [&](int64_t begin, int64_t end) {
-      for_runs(begin, end, c, [&](int64_t i, int64_t count) {
-        backward_run<Relu>(count, dy.data() + i, x.data() + i, scale, shift, m, by_x.data(), constant.data(),
-                           dx.data() + i);
+      for_runs(begin, end, c, [&]<int R>(int64_t i, int64_t count) {
+        backward_runs<Relu, R>(count, dy.data() + i, x.data() + i, scale, shift, m, by_x.data(), constant.data(),
+                               dx.data() + i);
       });
     });
   });

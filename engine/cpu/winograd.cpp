@@ -138,7 +138,7 @@ class Convolution {
         find_(find),
         ic_(x.shape()[3]),
         oc_(y.shape()[3]),
-        block_(ic_ > 32 && ic_ <= 128 ? whole_tiles : 2 * whole_tiles),
+        block_(whole_tiles),
         tiles_(y.shape(), pad),
         accumulate_(accumulate),
         y_(y) {}

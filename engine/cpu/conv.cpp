@@ -30,7 +30,8 @@ namespace {
 
 bool use_winograd(const Shape& x, const Shape& weight, const Conv2dSpec& spec, const Shape& y) {
   const std::string algorithm = conv_algorithm();
-  return algorithm != "direct" && winograd::fits(x, weight, spec) && (algorithm == "winograd" || winograd::pays(y));
+  return algorithm != "direct" && winograd::fits(x, weight, spec) &&
+         (algorithm == "winograd" || winograd::pays(y, spec.stride));
 }
 
 // Groups that fill a vector by themselves are faster one by one, but for the gradient of their weights.

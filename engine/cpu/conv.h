@@ -38,11 +38,11 @@ void backward_data(const Tensor& dy, const Tensor& weight, const Conv2dSpec& spe
 void backward_weight(const Tensor& dy, const Tensor& x, const Conv2dSpec& spec, Tensor& dweight);
 }  // namespace grouped
 
-/// 3x3 kernels at stride 1 with a quarter of the multiplications.
+/// 3x3 kernels at stride 1 with a quarter of the multiplications, at stride 2 with little more than half of them.
 namespace winograd {
 bool fits(const Shape& x, const Shape& weight, const Conv2dSpec& spec);
 /// Whether it is faster than direct: in whole tiles a small image can cost more than it saves.
-bool pays(const Shape& y);
+bool pays(const Shape& y, int64_t stride);
 void forward(const Tensor& x, const Tensor& weight, const Conv2dSpec& spec, Tensor& y);
 void backward_data(const Tensor& dy, const Tensor& weight, const Conv2dSpec& spec, bool accumulate, Tensor& dx);
 void backward_weight(const Tensor& dy, const Tensor& x, const Conv2dSpec& spec, Tensor& dweight);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <exception>
 #include <mutex>
@@ -66,6 +67,18 @@ struct Job {
   }
 };
 
+/// Waits a little for what is most likely near: to sleep and be woken takes longer than the pauses between most jobs.
+template <class Ready>
+void spin(Ready ready) {
+  using Clock = std::chrono::steady_clock;
+  const auto stop = Clock::now() + std::chrono::microseconds(100);
+  while (!ready() && Clock::now() < stop) {
+#if defined(__SSE__)
+    for (int i = 0; i < 8; ++i) _mm_pause();
+#endif
+  }
+}
+
 /// Persistent workers that join in every job.
 class Workers {
  public:
@@ -82,7 +95,7 @@ class Workers {
     for (std::thread& worker : workers_) worker.join();
     workers_.clear();
     stop_ = false;
-    for (int i = 0; i < count; ++i) workers_.emplace_back([this, seen = generation_] { serve(seen); });
+    for (int i = 0; i < count; ++i) workers_.emplace_back([this, seen = generation_.load()] { serve(seen); });
   }
 
   int size() const { return static_cast<int>(workers_.size()); }
@@ -96,6 +109,7 @@ class Workers {
     }
     wake_.notify_all();
     job.work();
+    spin([this] { return busy_ == 0; });
     std::unique_lock lock(mutex_);
     done_.wait(lock, [this] { return busy_ == 0; });
     job_ = nullptr;
@@ -107,6 +121,7 @@ class Workers {
   void serve(int64_t seen) {
     for (;;) {
       Job* job = nullptr;
+      spin([&] { return stop_ || generation_ != seen; });
       {
         std::unique_lock lock(mutex_);
         wake_.wait(lock, [&] { return stop_ || generation_ != seen; });
@@ -124,9 +139,9 @@ class Workers {
   std::mutex mutex_;
   std::condition_variable wake_, done_;
   Job* job_ = nullptr;
-  int busy_ = 0;
-  int64_t generation_ = 0;
-  bool stop_ = false;
+  std::atomic<int> busy_ = 0;
+  std::atomic<int64_t> generation_ = 0;
+  std::atomic<bool> stop_ = false;
 };
 
 Workers workers;

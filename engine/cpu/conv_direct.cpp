@@ -119,8 +119,7 @@ namespace {
 //
 // The spare floats after each strip and panel keep them off powers of two, and take what copy() writes too much.
 constexpr int64_t weight_pixels = 96, block_panels = 8, spare = 16;
-constexpr int64_t strip_rows = 3 * lanes, strip_size = weight_pixels * strip_rows + spare,
-                  panel_size = weight_pixels * panel_width + spare;
+constexpr int64_t strip_size = weight_pixels * strip_rows + spare, panel_size = weight_pixels * panel_width + spare;
 static_assert(spare >= lanes);
 
 /// Copies a short run in whole vectors: reads up to `stop`, and writes beyond the run what is written again later.

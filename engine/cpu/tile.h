@@ -115,6 +115,9 @@ inline void outer_products(int64_t depth, const float* a, int64_t a_stride, cons
   }
 }
 
+/// Columns of a^T that are best stored side by side: many tiles high, and few enough for the first-level cache.
+constexpr int64_t strip_rows = 3 * lanes;
+
 /// The same for any even number of rows.
 constexpr int64_t row_quantum = 2;
 template <int V>

@@ -288,7 +288,7 @@ constexpr int64_t largest_sums = 1 << 20;    // floats: a few times a second-lev
 constexpr int64_t last_level = 2 << 20;      // floats: a core's share of the last-level cache
 
 /// du(f, o) = sum over the first `count` tiles and the positions p of filter f of z(p, tile)[o] v(p, tile)[0, ic), for
-/// the filters [begin, end); with accumulate, added to du. Panels of z are `lanes` channels wide.
+/// the filters [begin, end); with accumulate, added to du. Panels of z are strips.
 template <class Stride>
 void multiply(const Planes& z, const Planes& v, int64_t count, int64_t begin, int64_t end, bool accumulate,
               const Ahead& ahead, Planes& du) {
@@ -301,9 +301,9 @@ void multiply(const Planes& z, const Planes& v, int64_t count, int64_t begin, in
       const Panel panel(index, v.columns);
       with_vectors(panel.vectors, [&]<int V>() {
         for (int64_t t = 0; t < count; t += depth_block) {
-          for (int64_t o = 0; o < z.columns; o += lanes) {
-            outer_products<V>(lanes, std::min(depth_block, count - t), z.at(p, t, o), lanes, v.at(p, t, panel.begin),
-                              V * lanes, du.at(filter, o, panel.begin), add || t > 0);
+          for (int64_t o = 0; o < z.columns; o += z.panel) {
+            outer_products<V>(z.width(o), std::min(depth_block, count - t), z.at(p, t, o), z.width(o),
+                              v.at(p, t, panel.begin), V * lanes, du.at(filter, o, panel.begin), add || t > 0);
           }
         }
       });
@@ -385,7 +385,7 @@ void backward_weight(const Tensor& dy, const Tensor& x, int64_t pad, Tensor& dwe
     transform_tiles<typename Stride::Slope>(tiles, dy, tile_size, 0, begin, end, z, row);
   };
   const auto v_planes = [&](int64_t rows) { return Planes(positions<Stride>, rows, ic, panel_width); };
-  const auto z_planes = [&](int64_t rows) { return Planes(positions<Stride>, rows, oc, lanes); };
+  const auto z_planes = [&](int64_t rows) { return Planes(positions<Stride>, rows, oc, strip_rows); };
   const auto sum_planes = [&] { return Planes(filter_count, oc, ic, panel_width); };
   if (filter_count * ic * oc > largest_sums) {
     // Filter by filter, over as many tiles at a time as the last-level cache holds.

@@ -186,23 +186,30 @@ void backward_weight(const Tensor& dy, const Tensor& x, const Conv2dSpec& spec, 
   const int64_t sum_size = groups * rows * wide;
 
   // Threads share the work as sums over parts of the pixels, added up at the end, and, where the weights are so large
-  // that adding up would cost more, as slices of the columns.
+  // that adding up would cost more, as slices of the columns and of the output channels, so that little is copied
+  // twice.
   constexpr int64_t tasks = 8;
   int64_t parts = tasks;
   while (parts > 1 && (parts > pixels || parts * sum_size > (x.elements() + dy.elements()) / 4)) parts /= 2;
-  const int64_t panels = Panel::number(columns), slices = std::min(tasks / parts, panels);
+  int64_t across = tasks / parts, down = 1;
+  while (across > 1 && rows * across > 2 * columns * down) across /= 2, down *= 2;
+  const int64_t panels = Panel::number(columns), all_strips = (rows + strip_rows - 1) / strip_rows;
+  across = std::min(across, panels);
+  down = std::min(down, all_strips);
   Tensor sums({parts, sum_size});
-  parallel_for(parts * slices, 1, [&](int64_t task, int64_t) {
-    const int64_t part = task / slices, slice = task % slices;
-    const int64_t left = panels * slice / slices, right = panels * (slice + 1) / slices;
+  parallel_for(parts * across * down, 1, [&](int64_t task, int64_t) {
+    const int64_t part = task / (across * down), slice = task / down % across, layer = task % down;
+    const int64_t left = panels * slice / across, right = panels * (slice + 1) / across;
+    const int64_t top = all_strips * layer / down * strip_rows,
+                  bottom = std::min(rows, all_strips * (layer + 1) / down * strip_rows);
     const int64_t start = pixels * part / parts, stop = pixels * (part + 1) / parts;
-    Tensor strips({round_up(rows, strip_rows) / strip_rows, strip_size}), windows({block_panels, panel_size});
+    Tensor strips({all_strips, strip_size}), windows({block_panels, panel_size});
     for (int64_t first = start; first < stop; first += weight_pixels) {
       const int64_t last = std::min(stop, first + weight_pixels);
       const Prefetch next_x(x, last, std::min(stop, last + weight_pixels), pixels, Prefetch::To::read);
       const Prefetch next_dy(dy, last, std::min(stop, last + weight_pixels), pixels, Prefetch::To::read);
       for (int64_t group = 0; group < groups; ++group) {
-        copy_slopes(dy, group * oc, oc, first, last, strips.data());
+        copy_slopes(dy, group * oc + top, std::min(oc, bottom) - top, first, last, strips.data());
         for (int64_t begin = left; begin < right; begin += block_panels) {
           const int64_t end = std::min(right, begin + block_panels);
           copy_windows(x, k, out, spec, group, first, last, begin * panel_width, std::min(columns, end * panel_width),
@@ -212,10 +219,11 @@ void backward_weight(const Tensor& dy, const Tensor& x, const Conv2dSpec& spec, 
             next_x.fetch(group * (right - left) + index - left, groups * (right - left));
             next_dy.fetch(group * (right - left) + index - left, groups * (right - left));
             with_vectors(panel.vectors, [&]<int V>() {
-              for (int64_t o = 0; o < rows; o += strip_rows) {
+              const float* strip = strips.data();
+              for (int64_t o = top; o < bottom; o += strip_rows, strip += strip_size) {
                 outer_products<V>(
-                    std::min<int64_t>(strip_rows, rows - o), last - first, strips.data() + o / strip_rows * strip_size,
-                    strip_rows, windows.data() + (index - begin) * panel_size, row,
+                    std::min<int64_t>(strip_rows, bottom - o), last - first, strip, strip_rows,
+                    windows.data() + (index - begin) * panel_size, row,
                     sums.data() + part * sum_size + (group * wide + panel.begin) * rows + o * panel.width(),
                     first > start);
               }

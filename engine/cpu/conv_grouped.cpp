@@ -2,6 +2,7 @@
 
 #include "engine/cpu/conv.h"
 #include "engine/cpu/gather.h"
+#include "engine/cpu/prefetch.h"
 #include "engine/cpu/vector.h"
 #include "engine/parallel.h"
 
@@ -68,11 +69,12 @@ Tensor pack(const Tensor& weight, bool transposed) {
 
 /// The channels of the gathered result pixels; with accumulate, added to y.
 template <int Size>
-void multiply(const Gather& gather, const Tensor& weights, bool accumulate, Tensor& y) {
+void multiply(const Gather& gather, const Tensor& weights, bool accumulate, const Prefetch& ahead, Tensor& y) {
   constexpr int R = 6;  // pixels at a time
   const int64_t channels = y.shape()[3], pixels = gather.pixels(), all_taps = weights.shape()[1];
   const auto taps = static_cast<int64_t>(gather.taps.size());
   for (int64_t block = 0; block < channels; block += lanes) {
+    ahead.fetch(block / lanes, channels / lanes);
     const float* block_weights = weights.data() + block / lanes * all_taps * Size * lanes;
     for (int64_t first = 0; first < pixels; first += R) {
       const int64_t last = pixels - 1;  // read again for the rest of the last tile
@@ -109,20 +111,26 @@ bool fits(const Shape& weight, const Conv2dSpec& spec, int64_t largest_group) {
 void forward(const Tensor& x, const Tensor& weight, const Conv2dSpec& spec, Tensor& y) {
   const Tensor weights = pack(weight, false);
   const Shape& out = y.shape();
-  parallel_for(out[0] * out[1] * out[2], gather_pixels, [&](int64_t begin, int64_t end) {
+  const int64_t pixels = out[0] * out[1] * out[2];
+  parallel_for(pixels, gather_pixels, [&](int64_t begin, int64_t end) {
     const Gather gather = gather_inputs(x, weight.shape(), spec, out, begin, end);
-    with_size(weight.shape()[3], [&]<int Size>() { multiply<Size>(gather, weights, false, y); });
+    const int64_t next = begin + threads() * gather_pixels;
+    const Prefetch ahead(x, next, next + gather_pixels, pixels, Prefetch::To::read);
+    with_size(weight.shape()[3], [&]<int Size>() { multiply<Size>(gather, weights, false, ahead, y); });
   });
 }
 
 void backward_data(const Tensor& dy, const Tensor& weight, const Conv2dSpec& spec, bool accumulate, Tensor& dx) {
   const Tensor weights = pack(weight, true);
   const Shape& in = dx.shape();
-  parallel_for(in[0] * in[1], gather_rows(in, spec.stride), [&](int64_t begin, int64_t end) {
+  const int64_t rows = in[0] * in[1], grain = gather_rows(in, spec.stride);
+  parallel_for(rows, grain, [&](int64_t begin, int64_t end) {
+    const int64_t next = begin + threads() * grain;
+    const Prefetch ahead(dy, next, next + grain, rows, Prefetch::To::read);
     for (int64_t phase = 0; phase < spec.stride * spec.stride; ++phase) {
       const Gather gather = gather_slopes(dy, weight.shape(), spec, in, begin, end, phase);
       if (gather.pixels() == 0) continue;
-      with_size(weight.shape()[3], [&]<int Size>() { multiply<Size>(gather, weights, accumulate, dx); });
+      with_size(weight.shape()[3], [&]<int Size>() { multiply<Size>(gather, weights, accumulate, ahead, dx); });
     }
   });
 }
@@ -136,9 +144,14 @@ void backward_weight(const Tensor& dy, const Tensor& x, const Conv2dSpec& spec, 
     float* part_sums = sums.data() + part * channels * taps * size;
     const int64_t stop = pixels * (part + 1) / parts;
     for (int64_t begin = pixels * part / parts; begin < stop; begin += gather_pixels) {
-      const Gather gather = gather_inputs(x, k, spec, out, begin, std::min(stop, begin + gather_pixels));
+      const int64_t end = std::min(stop, begin + gather_pixels), next_end = std::min(stop, end + gather_pixels);
+      const Gather gather = gather_inputs(x, k, spec, out, begin, end);
+      const Prefetch ahead_x(x, end, next_end, pixels, Prefetch::To::read);
+      const Prefetch ahead_dy(dy, end, next_end, pixels, Prefetch::To::read);
       with_size(size, [&]<int Size>() {
         for (int64_t block = 0; block < channels; block += lanes) {
+          ahead_x.fetch(block / lanes, channels / lanes);
+          ahead_dy.fetch(block / lanes, channels / lanes);
           for (int64_t tap = 0; tap < taps; ++tap) {
             float* to = part_sums + (block / lanes * taps + tap) * Size * lanes;
             Vector sum[Size];

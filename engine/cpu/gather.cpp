@@ -35,8 +35,20 @@ Gather gather_inputs(const Tensor& x, const Shape& weight, const Conv2dSpec& spe
   return gather;
 }
 
+namespace {
+
+/// first, first + step, ... below `end`, from the last to the first.
+std::vector<int64_t> backwards(int64_t first, int64_t step, int64_t end) {
+  std::vector<int64_t> list;
+  for (int64_t i = first; i < end; i += step) list.insert(list.begin(), i);
+  return list;
+}
+
+}  // namespace
+
 // Input pixel iy meets output pixel oy at the tap ky = iy + pad - s oy: pixels of equal (iy + pad) mod s, and of equal
-// (ix + pad) mod s, have the same taps.
+// (ix + pad) mod s, have the same taps. The last tap meets the first slope: the taps go backwards, so that the slopes
+// are read in the order of memory.
 Gather gather_slopes(const Tensor& dy, const Shape& weight, const Conv2dSpec& spec, const Shape& x, int64_t begin,
                      int64_t end, int64_t phase) {
   const Shape &out = dy.shape(), &k = weight;
@@ -51,8 +63,8 @@ Gather gather_slopes(const Tensor& dy, const Shape& weight, const Conv2dSpec& sp
   for (int64_t row : rows) {
     for (int64_t ix = first; ix < x[2]; ix += s) gather.result.push_back(row * x[2] + ix);
   }
-  for (int64_t ky = phase / s; ky < k[1]; ky += s) {
-    for (int64_t kx = phase % s; kx < k[2]; kx += s) {
+  for (int64_t ky : backwards(phase / s, s, k[1])) {
+    for (int64_t kx : backwards(phase % s, s, k[2])) {
       gather.taps.push_back(ky * k[2] + kx);
       const int64_t ox0 = (first + spec.pad - kx) / s;
       for (int64_t row : rows) {

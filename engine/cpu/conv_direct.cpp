@@ -23,13 +23,18 @@ class Products {
   Products(const Gather& gather, const PackedWeights& weights, int64_t groups, bool accumulate, Tensor& y)
       : gather_(gather), weights_(weights), groups_(groups), accumulate_(accumulate), y_(y) {}
 
-  /// For the panels [begin, end).
-  void run(int64_t begin, int64_t end) {
+  /// For the panels [begin, end). `ahead` is fetched along with the first of all.
+  void run(int64_t begin, int64_t end, const Prefetch& ahead) {
     for (int64_t group = 0; group < groups_; ++group) {
       for (int64_t index = begin; index < end; ++index) {
         const Panel panel = weights_.panel(index);
+        const bool first = group == 0 && index == 0;
         with_vectors(panel.vectors, [&]<int V>() {
-          for (int64_t p = 0; p < gather_.pixels(); p += tile_rows(V)) tile<V>(group, index, panel, p);
+          constexpr int64_t R = tile_rows(V);
+          for (int64_t p = 0; p < gather_.pixels(); p += R) {
+            if (first) ahead.fetch(p / R, (gather_.pixels() + R - 1) / R);
+            tile<V>(group, index, panel, p);
+          }
         });
       }
     }
@@ -89,24 +94,29 @@ void parallel_products(int64_t n, int64_t grain, int64_t panels, const Body& bod
 void forward(const Tensor& x, const Tensor& weight, const Conv2dSpec& spec, Tensor& y) {
   const PackedWeights weights(weight, spec.groups, PackedWeights::For::forward);
   const Shape& out = y.shape();
-  parallel_products(out[0] * out[1] * out[2], gather_pixels, weights.panels(),
+  const int64_t pixels = out[0] * out[1] * out[2];
+  parallel_products(pixels, gather_pixels, weights.panels(),
                     [&](int64_t begin, int64_t end, int64_t panel, int64_t end_panel) {
                       const Gather gather = gather_inputs(x, weight.shape(), spec, out, begin, end);
-                      Products(gather, weights, spec.groups, false, y).run(panel, end_panel);
+                      const int64_t next = begin + threads() * gather_pixels;
+                      const Prefetch ahead(x, next, next + gather_pixels, pixels, Prefetch::To::read);
+                      Products(gather, weights, spec.groups, false, y).run(panel, end_panel, ahead);
                     });
 }
 
 void backward_data(const Tensor& dy, const Tensor& weight, const Conv2dSpec& spec, bool accumulate, Tensor& dx) {
   const PackedWeights weights(weight, spec.groups, PackedWeights::For::backward_data);
   const Shape& in = dx.shape();
-  parallel_products(in[0] * in[1], gather_rows(in, spec.stride), weights.panels(),
-                    [&](int64_t begin, int64_t end, int64_t panel, int64_t end_panel) {
-                      for (int64_t phase = 0; phase < spec.stride * spec.stride; ++phase) {
-                        const Gather gather = gather_slopes(dy, weight.shape(), spec, in, begin, end, phase);
-                        if (accumulate && gather.taps.empty()) continue;
-                        Products(gather, weights, spec.groups, accumulate, dx).run(panel, end_panel);
-                      }
-                    });
+  const int64_t rows = in[0] * in[1], grain = gather_rows(in, spec.stride);
+  parallel_products(rows, grain, weights.panels(), [&](int64_t begin, int64_t end, int64_t panel, int64_t end_panel) {
+    const int64_t next = begin + threads() * grain;
+    const Prefetch ahead(dy, next, next + grain, rows, Prefetch::To::read);
+    for (int64_t phase = 0; phase < spec.stride * spec.stride; ++phase) {
+      const Gather gather = gather_slopes(dy, weight.shape(), spec, in, begin, end, phase);
+      if (accumulate && gather.taps.empty()) continue;
+      Products(gather, weights, spec.groups, accumulate, dx).run(panel, end_panel, ahead);
+    }
+  });
 }
 
 namespace {

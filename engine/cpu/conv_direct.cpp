@@ -23,16 +23,14 @@ class Products {
   Products(const Gather& gather, const PackedWeights& weights, int64_t groups, bool accumulate, Tensor& y)
       : gather_(gather), weights_(weights), groups_(groups), accumulate_(accumulate), y_(y) {}
 
-  /// For the panels [begin, end). `ahead` is fetched along with the first of all.
-  void run(int64_t begin, int64_t end, const Prefetch& ahead) {
+  /// For the panels [begin, end); fetches some of `ahead` before each tile.
+  void run(int64_t begin, int64_t end, Prefetch& ahead) {
     for (int64_t group = 0; group < groups_; ++group) {
       for (int64_t index = begin; index < end; ++index) {
         const Panel panel = weights_.panel(index);
-        const bool first = group == 0 && index == 0;
         with_vectors(panel.vectors, [&]<int V>() {
-          constexpr int64_t R = tile_rows(V);
-          for (int64_t p = 0; p < gather_.pixels(); p += R) {
-            if (first) ahead.fetch(p / R, (gather_.pixels() + R - 1) / R);
+          for (int64_t p = 0; p < gather_.pixels(); p += tile_rows(V)) {
+            ahead.next();
             tile<V>(group, index, panel, p);
           }
         });
@@ -77,15 +75,21 @@ class Products {
   Tensor& y_;
 };
 
-/// Calls body(begin, end, first panel, end panel) for all of n, in parallel: in chunks of `grain`, and where these are
-/// few, with the panels of each shared out too, which costs a table of pointers more for each share.
+/// Calls body(begin, end, first panel, end panel, ahead) for all of n, in parallel: in chunks of `grain`, where `ahead`
+/// is what the next chunk will read of the input. Where chunks are few, the panels of each are shared out, too, which
+/// costs a table of pointers more for each share.
 template <class Body>
-void parallel_products(int64_t n, int64_t grain, int64_t panels, const Body& body) {
+void parallel_products(int64_t n, int64_t grain, const PackedWeights& weights, int64_t groups, const Tensor& input,
+                       const Body& body) {
+  const int64_t panels = weights.panels(), tiles = gather_pixels / tile_rows(max_vectors) * panels * groups;
   constexpr int64_t enough = 32;
   const int64_t chunks = (n + grain - 1) / grain, slices = std::clamp<int64_t>(enough / chunks, 1, panels);
   parallel_for(chunks * slices, 1, [&](int64_t task, int64_t) {
     const int64_t begin = task / slices * grain, slice = task % slices;
-    body(begin, std::min(n, begin + grain), panels * slice / slices, panels * (slice + 1) / slices);
+    const int64_t next = begin + threads() * grain;
+    Prefetch ahead;
+    if (slices == 1) ahead = Prefetch(input, next, next + grain, n, Prefetch::To::read, tiles);
+    body(begin, std::min(n, begin + grain), panels * slice / slices, panels * (slice + 1) / slices, ahead);
   });
 }
 
@@ -94,12 +98,9 @@ void parallel_products(int64_t n, int64_t grain, int64_t panels, const Body& bod
 void forward(const Tensor& x, const Tensor& weight, const Conv2dSpec& spec, Tensor& y) {
   const PackedWeights weights(weight, spec.groups, PackedWeights::For::forward);
   const Shape& out = y.shape();
-  const int64_t pixels = out[0] * out[1] * out[2];
-  parallel_products(pixels, gather_pixels, weights.panels(),
-                    [&](int64_t begin, int64_t end, int64_t panel, int64_t end_panel) {
+  parallel_products(out[0] * out[1] * out[2], gather_pixels, weights, spec.groups, x,
+                    [&](int64_t begin, int64_t end, int64_t panel, int64_t end_panel, Prefetch& ahead) {
                       const Gather gather = gather_inputs(x, weight.shape(), spec, out, begin, end);
-                      const int64_t next = begin + threads() * gather_pixels;
-                      const Prefetch ahead(x, next, next + gather_pixels, pixels, Prefetch::To::read);
                       Products(gather, weights, spec.groups, false, y).run(panel, end_panel, ahead);
                     });
 }
@@ -107,16 +108,14 @@ void forward(const Tensor& x, const Tensor& weight, const Conv2dSpec& spec, Tens
 void backward_data(const Tensor& dy, const Tensor& weight, const Conv2dSpec& spec, bool accumulate, Tensor& dx) {
   const PackedWeights weights(weight, spec.groups, PackedWeights::For::backward_data);
   const Shape& in = dx.shape();
-  const int64_t rows = in[0] * in[1], grain = gather_rows(in, spec.stride);
-  parallel_products(rows, grain, weights.panels(), [&](int64_t begin, int64_t end, int64_t panel, int64_t end_panel) {
-    const int64_t next = begin + threads() * grain;
-    const Prefetch ahead(dy, next, next + grain, rows, Prefetch::To::read);
-    for (int64_t phase = 0; phase < spec.stride * spec.stride; ++phase) {
-      const Gather gather = gather_slopes(dy, weight.shape(), spec, in, begin, end, phase);
-      if (accumulate && gather.taps.empty()) continue;
-      Products(gather, weights, spec.groups, accumulate, dx).run(panel, end_panel, ahead);
-    }
-  });
+  parallel_products(in[0] * in[1], gather_rows(in, spec.stride), weights, spec.groups, dy,
+                    [&](int64_t begin, int64_t end, int64_t panel, int64_t end_panel, Prefetch& ahead) {
+                      for (int64_t phase = 0; phase < spec.stride * spec.stride; ++phase) {
+                        const Gather gather = gather_slopes(dy, weight.shape(), spec, in, begin, end, phase);
+                        if (accumulate && gather.taps.empty()) continue;
+                        Products(gather, weights, spec.groups, accumulate, dx).run(panel, end_panel, ahead);
+                      }
+                    });
 }
 
 namespace {
@@ -216,8 +215,11 @@ void backward_weight(const Tensor& dy, const Tensor& x, const Conv2dSpec& spec, 
     Tensor strips({all_strips, strip_size}), windows({block_panels, panel_size});
     for (int64_t first = start; first < stop; first += weight_pixels) {
       const int64_t last = std::min(stop, first + weight_pixels);
-      const Prefetch next_x(x, last, std::min(stop, last + weight_pixels), pixels, Prefetch::To::read);
-      const Prefetch next_dy(dy, last, std::min(stop, last + weight_pixels), pixels, Prefetch::To::read);
+      const int64_t next = std::min(stop, last + weight_pixels);
+      const int64_t calls = groups * (right - left) * (bottom - top) / tile_rows(max_vectors) + 1;
+      Prefetch next_x(x, last, next, pixels, Prefetch::To::read, calls);
+      Prefetch next_dy(dy, last, next, pixels, Prefetch::To::read, calls);
+      const auto fetch = [&] { next_x.next(), next_dy.next(); };
       for (int64_t group = 0; group < groups; ++group) {
         copy_slopes(dy, group * oc + top, std::min(oc, bottom) - top, first, last, strips.data());
         for (int64_t begin = left; begin < right; begin += block_panels) {
@@ -226,8 +228,6 @@ void backward_weight(const Tensor& dy, const Tensor& x, const Conv2dSpec& spec, 
                        windows.data(), row);
           for (int64_t index = begin; index < end; ++index) {
             const Panel panel(index, columns);
-            next_x.fetch(group * (right - left) + index - left, groups * (right - left));
-            next_dy.fetch(group * (right - left) + index - left, groups * (right - left));
             with_vectors(panel.vectors, [&]<int V>() {
               const float* strip = strips.data();
               for (int64_t o = top; o < bottom; o += strip_rows, strip += strip_size) {
@@ -235,7 +235,7 @@ void backward_weight(const Tensor& dy, const Tensor& x, const Conv2dSpec& spec, 
                     std::min<int64_t>(strip_rows, bottom - o), last - first, strip, strip_rows,
                     windows.data() + (index - begin) * panel_size, row,
                     sums.data() + part * sum_size + (group * wide + panel.begin) * rows + o * panel.width(),
-                    first > start);
+                    first > start, fetch);
               }
             });
           }
@@ -243,14 +243,16 @@ void backward_weight(const Tensor& dy, const Tensor& x, const Conv2dSpec& spec, 
       }
     }
   });
-  parallel_for(k[0], 1, [&](int64_t o, int64_t) {
+  parallel_for(k[0], lanes, [&](int64_t begin, int64_t end) {
     for (int64_t index = 0; index < panels; ++index) {
       const Panel panel(index, columns);
-      const float* from = sums.data() + (o / oc * wide + panel.begin) * rows + o % oc * panel.width();
-      float* to = dweight.data() + o * columns + panel.begin;
-      std::copy_n(from, panel.count, to);
-      for (int64_t part = 1; part < parts; ++part) {
-        for (int64_t i = 0; i < panel.count; ++i) to[i] += from[part * sum_size + i];
+      for (int64_t o = begin; o < end; ++o) {
+        const float* from = sums.data() + (o / oc * wide + panel.begin) * rows + o % oc * panel.width();
+        float* to = dweight.data() + o * columns + panel.begin;
+        std::copy_n(from, panel.count, to);
+        for (int64_t part = 1; part < parts; ++part) {
+          for (int64_t i = 0; i < panel.count; ++i) to[i] += from[part * sum_size + i];
+        }
       }
     }
   });

@@ -67,17 +67,22 @@ Tensor pack(const Tensor& weight, bool transposed) {
   return packed;
 }
 
-/// The channels of the gathered result pixels; with accumulate, added to y.
+constexpr int tile_pixels = 6;  // that are computed together
+
+/// Tiles of a whole Gather and all channels.
+int64_t tiles_of(int64_t channels) { return gather_pixels / tile_pixels * channels / lanes; }
+
+/// The channels of the gathered result pixels; with accumulate, added to y. Fetches some of `ahead` before each tile.
 template <int Size>
-void multiply(const Gather& gather, const Tensor& weights, bool accumulate, const Prefetch& ahead, Tensor& y) {
-  constexpr int R = 6;  // pixels at a time
+void multiply(const Gather& gather, const Tensor& weights, bool accumulate, Prefetch ahead, Tensor& y) {
+  constexpr int R = tile_pixels;
   const int64_t channels = y.shape()[3], pixels = gather.pixels(), all_taps = weights.shape()[1];
   const auto taps = static_cast<int64_t>(gather.taps.size());
   for (int64_t block = 0; block < channels; block += lanes) {
-    ahead.fetch(block / lanes, channels / lanes);
     const float* block_weights = weights.data() + block / lanes * all_taps * Size * lanes;
     for (int64_t first = 0; first < pixels; first += R) {
       const int64_t last = pixels - 1;  // read again for the rest of the last tile
+      ahead.next();
       Vector sum[R];
 #pragma GCC unroll 6
       for (int r = 0; r < R; ++r) sum[r] = Vector{};
@@ -115,7 +120,7 @@ void forward(const Tensor& x, const Tensor& weight, const Conv2dSpec& spec, Tens
   parallel_for(pixels, gather_pixels, [&](int64_t begin, int64_t end) {
     const Gather gather = gather_inputs(x, weight.shape(), spec, out, begin, end);
     const int64_t next = begin + threads() * gather_pixels;
-    const Prefetch ahead(x, next, next + gather_pixels, pixels, Prefetch::To::read);
+    const Prefetch ahead(x, next, next + gather_pixels, pixels, Prefetch::To::read, tiles_of(out[3]));
     with_size(weight.shape()[3], [&]<int Size>() { multiply<Size>(gather, weights, false, ahead, y); });
   });
 }
@@ -126,7 +131,7 @@ void backward_data(const Tensor& dy, const Tensor& weight, const Conv2dSpec& spe
   const int64_t rows = in[0] * in[1], grain = gather_rows(in, spec.stride);
   parallel_for(rows, grain, [&](int64_t begin, int64_t end) {
     const int64_t next = begin + threads() * grain;
-    const Prefetch ahead(dy, next, next + grain, rows, Prefetch::To::read);
+    const Prefetch ahead(dy, next, next + grain, rows, Prefetch::To::read, tiles_of(in[3]));
     for (int64_t phase = 0; phase < spec.stride * spec.stride; ++phase) {
       const Gather gather = gather_slopes(dy, weight.shape(), spec, in, begin, end, phase);
       if (gather.pixels() == 0) continue;
@@ -146,13 +151,13 @@ void backward_weight(const Tensor& dy, const Tensor& x, const Conv2dSpec& spec, 
     for (int64_t begin = pixels * part / parts; begin < stop; begin += gather_pixels) {
       const int64_t end = std::min(stop, begin + gather_pixels), next_end = std::min(stop, end + gather_pixels);
       const Gather gather = gather_inputs(x, k, spec, out, begin, end);
-      const Prefetch ahead_x(x, end, next_end, pixels, Prefetch::To::read);
-      const Prefetch ahead_dy(dy, end, next_end, pixels, Prefetch::To::read);
+      Prefetch next_x(x, end, next_end, pixels, Prefetch::To::read, channels / lanes * taps);
+      Prefetch next_dy(dy, end, next_end, pixels, Prefetch::To::read, channels / lanes * taps);
       with_size(size, [&]<int Size>() {
         for (int64_t block = 0; block < channels; block += lanes) {
-          ahead_x.fetch(block / lanes, channels / lanes);
-          ahead_dy.fetch(block / lanes, channels / lanes);
           for (int64_t tap = 0; tap < taps; ++tap) {
+            next_x.next();
+            next_dy.next();
             float* to = part_sums + (block / lanes * taps + tap) * Size * lanes;
             Vector sum[Size];
 #pragma GCC unroll 16

@@ -6,33 +6,50 @@
 
 namespace engine::cpu {
 
-/// Memory that is needed soon, fetched bit by bit into the second-level cache while the processor multiplies, so that
-/// it need not wait for it later.
+/// Memory that is needed soon, fetched into the cache while the processor multiplies, so that it need not wait for it
+/// later. A processor keeps some twenty such requests and forgets what is asked beyond them: so it is asked for bit by
+/// bit, a share at each of `calls` calls of next().
 class Prefetch {
  public:
   enum class To { read, write };
 
   Prefetch() = default;
 
-  /// What the items [begin, end) of n have of a tensor, if they share its memory out in equal parts.
-  Prefetch(const Tensor& tensor, int64_t begin, int64_t end, int64_t n, To use)
-      : begin_(tensor.data() + tensor.elements() * std::min(begin, n) / n),
-        lines_((tensor.data() + tensor.elements() * std::min(end, n) / n - begin_) / line),
-        use_(use) {}
+  /// The part of a tensor (..., c) that the items [begin, end) of n have, if they share its pixels out equally.
+  Prefetch(const Tensor& tensor, int64_t begin, int64_t end, int64_t n, To use, int64_t calls)
+      : Prefetch(tensor, begin, end, n, 0, tensor.shape().last(), use, calls) {}
 
-  /// Asks for the part-th of `parts` parts.
-  void fetch(int64_t part, int64_t parts) const {
-    for (int64_t i = lines_ * part / parts; i < lines_ * (part + 1) / parts; ++i) {
-      if (use_ == To::write) __builtin_prefetch(begin_ + i * line, 1, 2);
-      else __builtin_prefetch(begin_ + i * line, 0, 2);
+  /// Only the channels [first, first + channels) of it.
+  Prefetch(const Tensor& tensor, int64_t begin, int64_t end, int64_t n, int64_t first, int64_t channels, To use,
+           int64_t calls)
+      : use_(use) {
+    const int64_t c = tensor.shape().last(), pixels = tensor.elements() / c;
+    const int64_t from = pixels * std::min(begin, n) / n, count = pixels * std::min(end, n) / n - from;
+    const bool whole = channels == c;  // then all pixels are one run of memory
+    run_ = tensor.data() + from * c + first;
+    stride_ = c;
+    lines_ = ((whole ? count : 1) * channels + line - 1) / line;
+    left_ = (whole ? 1 : count) * lines_;
+    share_ = (left_ + calls - 1) / calls;
+  }
+
+  void next() {
+    const int64_t some = std::min(share_, left_);
+    left_ -= some;
+    for (int64_t i = 0; i < some; ++i) {
+      if (use_ == To::write) __builtin_prefetch(run_ + at_ * line, 1);
+      else __builtin_prefetch(run_ + at_ * line, 0);
+      if (++at_ == lines_) at_ = 0, run_ += stride_;
     }
   }
 
  private:
   static constexpr int64_t line = 16;  // floats in a cache line
 
-  const float* begin_ = nullptr;
-  int64_t lines_ = 0;
+  const float* run_ = nullptr;  // runs of memory, `lines_` long and `stride_` floats apart
+  int64_t lines_ = 0, stride_ = 0;
+  int64_t at_ = 0;                // the next line of the run
+  int64_t left_ = 0, share_ = 0;  // lines, of all and of a call
   To use_ = To::read;
 };
 

@@ -118,18 +118,22 @@ inline void outer_products(int64_t depth, const float* a, int64_t a_stride, cons
 /// Columns of a^T that are best stored side by side: many tiles high, and few enough for the first-level cache.
 constexpr int64_t strip_rows = 3 * lanes;
 
-/// The same for any even number of rows.
+/// The same for any even number of rows, a few of them at a time; calls before() ahead of each.
 constexpr int64_t row_quantum = 2;
-template <int V>
+template <int V, class Before>
 inline void outer_products(int64_t rows, int64_t depth, const float* a, int64_t a_stride, const float* b,
-                           int64_t b_stride, float* c, bool accumulate) {
+                           int64_t b_stride, float* c, bool accumulate, Before before) {
   constexpr int R = lanes == 16 && V == 2 ? 8 : lanes == 16 || V == 1 ? 6 : 4;
   constexpr int64_t width = V * lanes;
   int64_t r = 0;
-  for (; r + R <= rows && (R != 6 || rows - r != 8); r += R)
-    outer_products<R, V>(depth, a + r, a_stride, b, b_stride, c + r * width, accumulate);
-  for (; r + 4 <= rows; r += 4) outer_products<4, V>(depth, a + r, a_stride, b, b_stride, c + r * width, accumulate);
-  for (; r < rows; r += 2) outer_products<2, V>(depth, a + r, a_stride, b, b_stride, c + r * width, accumulate);
+  const auto tile = [&]<int Rows>() {
+    before();
+    outer_products<Rows, V>(depth, a + r, a_stride, b, b_stride, c + r * width, accumulate);
+    r += Rows;
+  };
+  while (r + R <= rows && (R != 6 || rows - r != 8)) tile.template operator()<R>();
+  while (r + 4 <= rows) tile.template operator()<4>();
+  while (r < rows) tile.template operator()<2>();
 }
 
 }  // namespace engine::cpu

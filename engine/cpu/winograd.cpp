@@ -138,9 +138,6 @@ struct Planes {
   Tensor memory;
 };
 
-/// What a block of products fetches, one slice a position: what the transforms around it will wait for.
-using Ahead = std::array<Prefetch, 2>;
-
 /// Writes the transformed tiles [begin, end) of x to the rows of `planes` from `row` on.
 template <class Map>
 void transform_tiles(const Tiles& tiles, const Tensor& x, int64_t step, int64_t pad, int64_t begin, int64_t end,
@@ -188,8 +185,9 @@ class Convolution {
       parallel_for(count, 4, [&](int64_t begin, int64_t end) { inputs(begin, end, v, begin); });
       parallel_for(panels, 1, [&](int64_t index, int64_t) {
         const Planes u = transform_filters(Panel(index, oc_));
+        Prefetch nothing;
         for (int64_t begin = 0; begin < count; begin += block) {
-          outputs(v, begin, u, Panel(index, oc_), begin, std::min(count, begin + block), {});
+          outputs(v, begin, u, Panel(index, oc_), begin, std::min(count, begin + block), nothing);
         }
       });
     } else {
@@ -202,11 +200,10 @@ class Convolution {
         inputs(begin, end, v, 0);
         // The next block of this thread is most likely the one after those that others have now.
         const int64_t next = begin + threads() * block;
-        Ahead ahead{Prefetch(x_, next, next + block, count, Prefetch::To::read),
-                    Prefetch(y_, begin, end, count, Prefetch::To::write)};
+        const int64_t calls = panels * products_of(Panel(0, oc_));
+        Prefetch ahead(x_, next, next + block, count, Prefetch::To::read, calls);
         for (int64_t index = 0; index < panels; ++index) {
           outputs(v, 0, *u[static_cast<size_t>(index)], Panel(index, oc_), begin, end, ahead);
-          ahead = {};
         }
       });
     }
@@ -234,17 +231,23 @@ class Convolution {
     return u;
   }
 
-  /// The output tiles [begin, end) of a panel, from the rows of v from `row` on.
+  /// Calls of gather_product for a block and a panel.
+  static int64_t products_of(const Panel& panel) { return positions<Stride> * block / tile_rows(panel.vectors); }
+
+  /// The output tiles [begin, end) of a panel, from the rows of v from `row` on. Fetches some of `ahead` meanwhile, and
+  /// where the result will be written.
   void outputs(const Planes& v, int64_t row, const Planes& u, const Panel& panel, int64_t begin, int64_t end,
-               const Ahead& ahead) {
+               Prefetch& ahead) {
     const int64_t count = end - begin;
     Planes m(positions<Stride>, block, panel.width(), panel.width());
+    Prefetch result(y_, begin, end, tiles_.count, panel.begin, panel.count, Prefetch::To::write, products_of(panel));
     const auto products = [&](auto ic) {
       with_vectors(panel.vectors, [&]<int V>() {
         for (int64_t p = 0; p < positions<Stride>; ++p) {
-          for (const Prefetch& prefetch : ahead) prefetch.fetch(p, positions<Stride>);
           const float* filters = u.at(position_table<Stride>[static_cast<size_t>(p)].filter, 0, 0);
           for (int64_t i = 0; i < count; i += tile_rows(V)) {
+            ahead.next();
+            result.next();
             gather_product<V>(
                 1, ic, [in = v.at(p, row + i, 0), ic](int64_t, int r) { return in + r * ic; },
                 [=](int64_t) { return filters; },
@@ -288,22 +291,22 @@ constexpr int64_t largest_sums = 1 << 20;    // floats: a few times a second-lev
 constexpr int64_t last_level = 2 << 20;      // floats: a core's share of the last-level cache
 
 /// du(f, o) = sum over the first `count` tiles and the positions p of filter f of z(p, tile)[o] v(p, tile)[0, ic), for
-/// the filters [begin, end); with accumulate, added to du. Panels of z are strips.
-template <class Stride>
+/// the filters [begin, end); with accumulate, added to du. Panels of z are strips. Calls before() ahead of every tile
+/// of sums.
+template <class Stride, class Before>
 void multiply(const Planes& z, const Planes& v, int64_t count, int64_t begin, int64_t end, bool accumulate,
-              const Ahead& ahead, Planes& du) {
+              Before before, Planes& du) {
   for (int64_t p = 0; p < positions<Stride>; ++p) {
     const auto [filter, is_first] = position_table<Stride>[static_cast<size_t>(p)];
     if (filter < begin || filter >= end) continue;
     const bool add = accumulate || !is_first;
-    for (const Prefetch& prefetch : ahead) prefetch.fetch(p, positions<Stride>);
     for (int64_t index = 0; index < Panel::number(v.columns); ++index) {
       const Panel panel(index, v.columns);
       with_vectors(panel.vectors, [&]<int V>() {
         for (int64_t t = 0; t < count; t += depth_block) {
           for (int64_t o = 0; o < z.columns; o += z.panel) {
             outer_products<V>(z.width(o), std::min(depth_block, count - t), z.at(p, t, o), z.width(o),
-                              v.at(p, t, panel.begin), V * lanes, du.at(filter, o, panel.begin), add || t > 0);
+                              v.at(p, t, panel.begin), V * lanes, du.at(filter, o, panel.begin), add || t > 0, before);
           }
         }
       });
@@ -396,8 +399,10 @@ void backward_weight(const Tensor& dy, const Tensor& x, int64_t pad, Tensor& dwe
       const int64_t some = std::min(block, count - first);
       parallel_for(some, 4,
                    [&](int64_t begin, int64_t end) { transform_both(first + begin, first + end, v, z, begin); });
-      parallel_for(filter_count, 1,
-                   [&](int64_t begin, int64_t end) { multiply<Stride>(z, v, some, begin, end, first > 0, {}, du); });
+      parallel_for(filter_count, 1, [&](int64_t begin, int64_t end) {
+        multiply<Stride>(
+            z, v, some, begin, end, first > 0, [] {}, du);
+      });
     }
     parallel_for(oc, lanes, [&](int64_t begin, int64_t end) { weight_gradient<Stride>(du, begin, end, dweight); });
     return;
@@ -414,9 +419,11 @@ void backward_weight(const Tensor& dy, const Tensor& x, int64_t pad, Tensor& dwe
       const int64_t end = std::min(stop, begin + part_block);
       transform_both(begin, end, v, z, 0);
       const int64_t next_end = std::min(stop, end + part_block);
-      const Ahead ahead{Prefetch(x, end, next_end, count, Prefetch::To::read),
-                        Prefetch(dy, end, next_end, count, Prefetch::To::read)};
-      multiply<Stride>(z, v, end - begin, 0, filter_count, begin > start, ahead, sums[static_cast<size_t>(part)]);
+      const int64_t calls = positions<Stride> * Panel::number(ic) * oc / tile_rows(max_vectors);
+      Prefetch next_x(x, end, next_end, count, Prefetch::To::read, calls);
+      Prefetch next_dy(dy, end, next_end, count, Prefetch::To::read, calls);
+      const auto fetch = [&] { next_x.next(), next_dy.next(); };
+      multiply<Stride>(z, v, end - begin, 0, filter_count, begin > start, fetch, sums[static_cast<size_t>(part)]);
     }
   });
   Planes& total = sums[0];

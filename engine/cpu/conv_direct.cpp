@@ -39,8 +39,9 @@ class Products {
   }
 
  private:
+  // By itself, for in the loop around it the compiler runs out of registers.
   template <int V>
-  void tile(int64_t group, int64_t index, const Panel& panel, int64_t first) {
+  [[gnu::noinline]] void tile(int64_t group, int64_t index, const Panel& panel, int64_t first) {
     constexpr int R = tile_rows(V);
     const int64_t from = group * weights_.depth(), to = group * weights_.columns() + panel.begin;
     const int64_t pixels = gather_.pixels(), channels = y_.shape()[3];

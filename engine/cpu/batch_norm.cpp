@@ -30,6 +30,14 @@ struct Sums {
   Tensor rows;
 };
 
+/// Calls body(k) for every channel, in parallel where they are many.
+template <class Body>
+void for_channels(int64_t c, Body body) {
+  parallel_for(c, 128, [&](int64_t begin, int64_t end) {
+    for (int64_t k = begin; k < end; ++k) body(k);
+  });
+}
+
 /// How many numbers the loops below take at a time, a multiple of c: few channels make short loops, which cost more
 /// than their work, so several pixels are taken as one of more channels. A chunk holds a whole number of runs, but the
 /// last.
@@ -217,7 +225,7 @@ void batch_norm_train(const Tensor& x, const Tensor& residual, const Tensor& gam
              [&]<int R>(int64_t i, int64_t count) { square_runs<R>(count, x.data() + i, means.data(), run.data()); });
     fold(run, c, squares.row_of(begin));
   });
-  for (int64_t k = 0; k < c; ++k) {
+  for_channels(c, [&](int64_t k) {
     double count = 0, m = 0, s = 0;
     for (int64_t chunk = 0; chunk < sums.chunks; ++chunk) {
       const double more = static_cast<double>(std::min(sums.chunk, pixels - chunk * sums.chunk));
@@ -231,7 +239,7 @@ void batch_norm_train(const Tensor& x, const Tensor& residual, const Tensor& gam
     float &rm = running_mean.data()[k], &rv = running_var.data()[k];
     rm += spec.momentum * (static_cast<float>(m) - rm);
     rv += spec.momentum * (static_cast<float>(s / (count - 1)) - rv);
-  }
+  });
   apply(x, residual, Affine(gamma, beta, mean, inv_std), spec.relu, y);
 }
 
@@ -266,7 +274,7 @@ void batch_norm_backward(const Tensor& dy, const Tensor& x, const Tensor& gamma,
 
   // dx = gamma inv_std (dy - mean(dy) - xhat mean(dy xhat)), written as dy scale + (x - mean) by_x + constant
   std::vector<float> by_x(static_cast<size_t>(c)), constant(by_x);
-  for (int64_t k = 0; k < c; ++k) {
+  for_channels(c, [&](int64_t k) {
     double slope = 0, product = 0;
     for (int64_t chunk = 0; chunk < slopes.chunks; ++chunk) {
       slope += slopes.rows.data()[chunk * c + k];
@@ -275,10 +283,10 @@ void batch_norm_backward(const Tensor& dy, const Tensor& x, const Tensor& gamma,
     const double inverse = inv_std.data()[k], count = static_cast<double>(pixels);
     dbeta.data()[k] = static_cast<float>(slope);
     dgamma.data()[k] = static_cast<float>(product * inverse);
-    if (!batch_statistics) continue;
+    if (!batch_statistics) return;
     by_x[k] = static_cast<float>(-gamma.data()[k] * inverse * inverse * inverse * product / count);
     constant[k] = static_cast<float>(-gamma.data()[k] * inverse * slope / count);
-  }
+  });
   by_x = repeat(by_x.data(), c);
   constant = repeat(constant.data(), c);
   with_constant(spec.relu, [&]<bool Relu>() {

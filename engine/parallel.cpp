@@ -73,9 +73,7 @@ void spin(Ready ready) {
   using Clock = std::chrono::steady_clock;
   const auto stop = Clock::now() + std::chrono::microseconds(100);
   while (!ready() && Clock::now() < stop) {
-#if defined(__SSE__)
-    for (int i = 0; i < 8; ++i) _mm_pause();
-#endif
+    std::this_thread::yield();  // to a thread that has no core of its own
   }
 }
 

@@ -110,7 +110,7 @@ void with_constant(bool condition, Run run) {
   else run.template operator()<false>();
 }
 
-// What is done with R runs of x, whose numbers of one channel are `count` apart.
+// What is done with R runs of x, each of `count` numbers.
 
 template <int R>
 void sum_runs(int64_t count, const float* x, float* sums) {

@@ -78,11 +78,12 @@ class Products {
 
 /// Calls body(begin, end, first panel, end panel, ahead) for all of n, in parallel: in chunks of `grain`, where `ahead`
 /// is what the next chunk will read of the input. Where chunks are few, the panels of each are shared out, too, which
-/// costs a table of pointers more for each share.
+/// costs a table of pointers more for each share, and nothing is ahead.
 template <class Body>
 void parallel_products(int64_t n, int64_t grain, const PackedWeights& weights, int64_t groups, const Tensor& input,
                        const Body& body) {
-  const int64_t panels = weights.panels(), tiles = gather_pixels / tile_rows(max_vectors) * panels * groups;
+  const int64_t panels = weights.panels(),
+                tiles = gather_pixels / tile_rows(weights.panel(0).vectors) * panels * groups;
   constexpr int64_t enough = 32;
   const int64_t chunks = (n + grain - 1) / grain, slices = std::clamp<int64_t>(enough / chunks, 1, panels);
   parallel_for(chunks * slices, 1, [&](int64_t task, int64_t) {
@@ -124,7 +125,7 @@ namespace {
 // The gradient for the weights is a product (oc, pixels) x (pixels, taps ic). For a chunk of pixels both sides are
 // copied together, in pieces that stay in the first-level cache while a tile of the sums runs over the pixels:
 //
-//     strips (oc / lanes, pixels, lanes)
+//     strips (oc / strip_rows, pixels, strip_rows)
 //     panels (columns / panel_width, pixels, panel_width), a block of columns at a time
 //
 // The spare floats after each strip and panel keep them off powers of two, and take what copy() writes too much.

@@ -74,7 +74,7 @@ int64_t tiles_of(int64_t channels) { return gather_pixels / tile_pixels * channe
 
 /// The channels of the gathered result pixels; with accumulate, added to y. Fetches some of `ahead` before each tile.
 template <int Size>
-void multiply(const Gather& gather, const Tensor& weights, bool accumulate, Prefetch ahead, Tensor& y) {
+void multiply(const Gather& gather, const Tensor& weights, bool accumulate, Prefetch& ahead, Tensor& y) {
   constexpr int R = tile_pixels;
   const int64_t channels = y.shape()[3], pixels = gather.pixels(), all_taps = weights.shape()[1];
   const auto taps = static_cast<int64_t>(gather.taps.size());
@@ -120,7 +120,7 @@ void forward(const Tensor& x, const Tensor& weight, const Conv2dSpec& spec, Tens
   parallel_for(pixels, gather_pixels, [&](int64_t begin, int64_t end) {
     const Gather gather = gather_inputs(x, weight.shape(), spec, out, begin, end);
     const int64_t next = begin + threads() * gather_pixels;
-    const Prefetch ahead(x, next, next + gather_pixels, pixels, Prefetch::To::read, tiles_of(out[3]));
+    Prefetch ahead(x, next, next + gather_pixels, pixels, Prefetch::To::read, tiles_of(out[3]));
     with_size(weight.shape()[3], [&]<int Size>() { multiply<Size>(gather, weights, false, ahead, y); });
   });
 }
@@ -131,7 +131,7 @@ void backward_data(const Tensor& dy, const Tensor& weight, const Conv2dSpec& spe
   const int64_t rows = in[0] * in[1], grain = gather_rows(in, spec.stride);
   parallel_for(rows, grain, [&](int64_t begin, int64_t end) {
     const int64_t next = begin + threads() * grain;
-    const Prefetch ahead(dy, next, next + grain, rows, Prefetch::To::read, tiles_of(in[3]));
+    Prefetch ahead(dy, next, next + grain, rows, Prefetch::To::read, tiles_of(in[3]));
     for (int64_t phase = 0; phase < spec.stride * spec.stride; ++phase) {
       const Gather gather = gather_slopes(dy, weight.shape(), spec, in, begin, end, phase);
       if (gather.pixels() == 0) continue;

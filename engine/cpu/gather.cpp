@@ -1,5 +1,7 @@
 #include "engine/cpu/gather.h"
 
+#include <algorithm>
+
 #include "engine/cpu/conv.h"
 
 namespace engine::cpu {
@@ -40,7 +42,8 @@ namespace {
 /// first, first + step, ... below `end`, from the last to the first.
 std::vector<int64_t> backwards(int64_t first, int64_t step, int64_t end) {
   std::vector<int64_t> list;
-  for (int64_t i = first; i < end; i += step) list.insert(list.begin(), i);
+  for (int64_t i = first; i < end; i += step) list.push_back(i);
+  std::reverse(list.begin(), list.end());
   return list;
 }
 
@@ -63,8 +66,9 @@ Gather gather_slopes(const Tensor& dy, const Shape& weight, const Conv2dSpec& sp
   for (int64_t row : rows) {
     for (int64_t ix = first; ix < x[2]; ix += s) gather.result.push_back(row * x[2] + ix);
   }
+  const std::vector<int64_t> columns = backwards(phase % s, s, k[2]);
   for (int64_t ky : backwards(phase / s, s, k[1])) {
-    for (int64_t kx : backwards(phase % s, s, k[2])) {
+    for (int64_t kx : columns) {
       gather.taps.push_back(ky * k[2] + kx);
       const int64_t ox0 = (first + spec.pad - kx) / s;
       for (int64_t row : rows) {

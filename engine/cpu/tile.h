@@ -115,11 +115,13 @@ inline void outer_products(int64_t depth, const float* a, int64_t a_stride, cons
   }
 }
 
-/// Columns of a^T that are best stored side by side: many tiles high, and few enough for the first-level cache.
+/// Rows of a^T that are best stored side by side: several tiles high, and few enough for the first-level cache.
 constexpr int64_t strip_rows = 3 * lanes;
 
-/// The same for any even number of rows, a few of them at a time; calls before() ahead of each.
+/// outer_products works on multiples of so many rows.
 constexpr int64_t row_quantum = 2;
+
+/// outer_products for any even number of rows, a tile of them at a time; calls before() ahead of each tile.
 template <int V, class Before>
 inline void outer_products(int64_t rows, int64_t depth, const float* a, int64_t a_stride, const float* b,
                            int64_t b_stride, float* c, bool accumulate, Before before) {

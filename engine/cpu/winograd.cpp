@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <array>
 #include <optional>
+#include <type_traits>
 #include <vector>
 
 #include "engine/cpu/conv.h"
@@ -20,10 +21,11 @@
 // and, summed over input channels, each position is a matrix product (tiles, ic) x (ic, oc). The gradient for the
 // weights is the adjoint: dg = G^T [ (B^T d B) * (A dy A^T) ] G, a product (oc, tiles) x (tiles, ic) at each position.
 // The gradient for the input is the same convolution with the filters turned by 180 degrees. At stride 2 there are 81
-// positions, some of which share their filter. winograd_stride1.h and winograd_stride2.h hold the matrices.
+// positions, some of which share one of 36 filters. winograd_stride1.h and winograd_stride2.h hold the matrices.
 //
-// What decides the speed is that no transformed tile travels to memory. Transformed they take 2.25 times the room, so
-// that a block of tiles is transformed, multiplied and transformed back while it is in the second-level cache:
+// What decides the speed is that no transformed tile travels to memory. Transformed they take 2.25 times the room (at
+// stride 2 less before and more after the product), so that a block of tiles is transformed, multiplied and transformed
+// back while it is in the cache, most of it in the second level:
 //
 //        x              V (positions, tiles, ic)       M (positions, tiles, panel)     y
 //    +--+--+--+            +------+                    +------+                +--+--+--+
@@ -55,7 +57,7 @@ constexpr auto position_table = [] {
   std::array<Position, products * products> table{};
   std::array<bool, filter_count> met{};
   for (size_t p = 0; p < table.size(); ++p) {
-    const int filter = Stride::filter_of(p / products) * 6 + Stride::filter_of(p % products);
+    const int filter = Stride::filter_of(p / products) * Stride::Filter::out + Stride::filter_of(p % products);
     table[p] = {filter, !met[static_cast<size_t>(filter)]};
     met[static_cast<size_t>(filter)] = true;
   }
@@ -180,7 +182,7 @@ class Convolution {
 
   void run() {
     const int64_t count = tiles_.count, panels = Panel::number(oc_);
-    if (ic_ * oc_ > count * (ic_ + oc_)) {
+    if (filter_count * ic_ * oc_ > positions<Stride> * count * (ic_ + oc_)) {
       Planes v(positions<Stride>, round_up(count, whole_tiles), ic_, ic_);
       parallel_for(count, 4, [&](int64_t begin, int64_t end) { inputs(begin, end, v, begin); });
       parallel_for(panels, 1, [&](int64_t index, int64_t) {
@@ -200,7 +202,7 @@ class Convolution {
         inputs(begin, end, v, 0);
         // The next block of this thread is most likely the one after those that others have now.
         const int64_t next = begin + threads() * block;
-        const int64_t calls = panels * products_of(Panel(0, oc_));
+        const int64_t calls = panels * calls_of(Panel(0, oc_));
         Prefetch ahead(x_, next, next + block, count, Prefetch::To::read, calls);
         for (int64_t index = 0; index < panels; ++index) {
           outputs(v, 0, *u[static_cast<size_t>(index)], Panel(index, oc_), begin, end, ahead);
@@ -225,14 +227,14 @@ class Convolution {
       for (int64_t k = 0; k < panel.width(); k += lanes) {
         transform<typename Stride::Filter>(
             [&](int i, int j) { return load(filters.taps[static_cast<size_t>(i * 3 + j)] + d * filters.stride + k); },
-            [&](int i, int j, Vector value) { store(to + (i * 6 + j) * size + k, value); });
+            [&](int i, int j, Vector value) { store(to + (i * Stride::Filter::out + j) * size + k, value); });
       }
     }
     return u;
   }
 
   /// Calls of gather_product for a block and a panel.
-  static int64_t products_of(const Panel& panel) { return positions<Stride> * block / tile_rows(panel.vectors); }
+  static int64_t calls_of(const Panel& panel) { return positions<Stride> * block / tile_rows(panel.vectors); }
 
   /// The output tiles [begin, end) of a panel, from the rows of v from `row` on. Fetches some of `ahead` meanwhile, and
   /// where the result will be written.
@@ -240,7 +242,7 @@ class Convolution {
                Prefetch& ahead) {
     const int64_t count = end - begin;
     Planes m(positions<Stride>, block, panel.width(), panel.width());
-    Prefetch result(y_, begin, end, tiles_.count, panel.begin, panel.count, Prefetch::To::write, products_of(panel));
+    Prefetch result(y_, begin, end, tiles_.count, panel.begin, panel.count, Prefetch::To::write, calls_of(panel));
     const auto products = [&](auto ic) {
       with_vectors(panel.vectors, [&]<int V>() {
         for (int64_t p = 0; p < positions<Stride>; ++p) {
@@ -285,8 +287,8 @@ class Convolution {
   Tensor& y_;
 };
 
-constexpr int64_t depth_block = 128;         // tiles of a sum whose panel stays in the first-level cache
-constexpr int64_t part_block = whole_tiles;  // tiles that stay, transformed, in the second-level cache
+constexpr int64_t depth_block = 128;         // tiles of a sum whose panel stays near the first-level cache
+constexpr int64_t part_block = whole_tiles;  // tiles that stay, transformed, near the second-level cache
 constexpr int64_t largest_sums = 1 << 20;    // floats: a few times a second-level cache
 constexpr int64_t last_level = 2 << 20;      // floats: a core's share of the last-level cache
 
@@ -297,9 +299,10 @@ template <class Stride, class Before>
 void multiply(const Planes& z, const Planes& v, int64_t count, int64_t begin, int64_t end, bool accumulate,
               Before before, Planes& du) {
   for (int64_t p = 0; p < positions<Stride>; ++p) {
-    const auto [filter, is_first] = position_table<Stride>[static_cast<size_t>(p)];
+    const Position position = position_table<Stride>[static_cast<size_t>(p)];
+    const int64_t filter = position.filter;
     if (filter < begin || filter >= end) continue;
-    const bool add = accumulate || !is_first;
+    const bool add = accumulate || !position.first;
     for (int64_t index = 0; index < Panel::number(v.columns); ++index) {
       const Panel panel(index, v.columns);
       with_vectors(panel.vectors, [&]<int V>() {
@@ -324,62 +327,16 @@ void weight_gradient(const Planes& du, int64_t begin, int64_t end, Tensor& dweig
       float* to = dweight.data() + o * 9 * ic + panel;
       for (int64_t k = 0; k < du.width(panel); k += lanes) {
         transform<typename Stride::Weight>(
-            [&](int i, int j) { return load(from + (i * 6 + j) * size + k); },
+            [&](int i, int j) { return load(from + (i * Stride::Weight::in + j) * size + k); },
             [&](int i, int j, Vector value) { store(to + (i * 3 + j) * ic + k, value); });
       }
     }
   }
 }
 
-}  // namespace
-
-bool fits(const Shape& x, const Shape& weight, const Conv2dSpec& spec) {
-  return weight[1] == 3 && weight[2] == 3 && spec.groups == 1 && x[3] % lanes == 0 && weight[0] % lanes == 0 &&
-         (spec.stride == 1 ? spec.pad <= 2 : spec.stride == 2 && spec.pad == 1);
-}
-
-bool pays(const Shape& y, int64_t stride) {
-  const int64_t products = stride == 1 ? positions<Stride1> : positions<Stride2>;
-  return products * Tiles({1, y[1], y[2], 1}).count * 5 < 9 * y[1] * y[2] * 4;
-}
-
-void forward(const Tensor& x, const Tensor& weight, const Conv2dSpec& spec, Tensor& y) {
-  const PackedWeights weights(weight, 1, PackedWeights::For::forward);
-  const auto find = [&](const Panel& panel) {
-    Filters filters{{}, panel.width()};
-    for (size_t t = 0; t < 9; ++t) filters.taps[t] = weights.tap(0, panel.begin / panel_width, static_cast<int64_t>(t));
-    return filters;
-  };
-  with_stride(spec.stride, [&]<class Stride>() {
-    using Direction = typename Stride::Forward;
-    Convolution<Stride, Direction, decltype(find)>(x, find, spec.pad, false, Tiles(y.shape()), y).run();
-  });
-}
-
-void backward_data(const Tensor& dy, const Tensor& weight, const Conv2dSpec& spec, bool accumulate, Tensor& dx) {
-  // The weights as they are, turned by 180 degrees: a row of input channels for every tap and output channel.
-  const int64_t ic = weight.shape()[3];
-  const auto find = [&](const Panel& panel) {
-    Filters filters{{}, 9 * ic};
-    for (size_t t = 0; t < 9; ++t) {
-      filters.taps[t] = weight.data() + (8 - static_cast<int64_t>(t)) * ic + panel.begin;
-    }
-    return filters;
-  };
-  with_stride(spec.stride, [&]<class Stride>() {
-    using Direction = typename Stride::BackwardData;
-    const Shape& in = dx.shape();
-    constexpr int64_t shrink = Direction::output_step / tile_size;
-    const Tiles tiles({in[0], (in[1] + shrink - 1) / shrink, (in[2] + shrink - 1) / shrink, in[3]});
-    const int64_t pad = spec.stride == 1 ? 2 - spec.pad : 0;
-    Convolution<Stride, Direction, decltype(find)>(dy, find, pad, accumulate, tiles, dx).run();
-  });
-}
-
-namespace {
-
+/// backward_weight at a stride.
 template <class Stride>
-void backward_weight(const Tensor& dy, const Tensor& x, int64_t pad, Tensor& dweight) {
+void sum_weight_gradient(const Tensor& dy, const Tensor& x, int64_t pad, Tensor& dweight) {
   const Tiles tiles(dy.shape());
   const int64_t ic = x.shape()[3], oc = dy.shape()[3], count = tiles.count;
   const auto transform_both = [&](int64_t begin, int64_t end, Planes& v, Planes& z, int64_t row) {
@@ -439,8 +396,51 @@ void backward_weight(const Tensor& dy, const Tensor& x, int64_t pad, Tensor& dwe
 
 }  // namespace
 
+bool fits(const Shape& x, const Shape& weight, const Conv2dSpec& spec) {
+  return weight[1] == 3 && weight[2] == 3 && spec.groups == 1 && x[3] % lanes == 0 && weight[0] % lanes == 0 &&
+         (spec.stride == 1 ? spec.pad <= 2 : spec.stride == 2 && spec.pad == 1);
+}
+
+bool pays(const Shape& y, int64_t stride) {
+  const int64_t each = stride == 1 ? positions<Stride1> : positions<Stride2>;
+  return each * Tiles({1, y[1], y[2], 1}).count * 5 < 9 * y[1] * y[2] * 4;
+}
+
+void forward(const Tensor& x, const Tensor& weight, const Conv2dSpec& spec, Tensor& y) {
+  const PackedWeights weights(weight, 1, PackedWeights::For::forward);
+  const auto find = [&](const Panel& panel) {
+    Filters filters{{}, panel.width()};
+    for (size_t t = 0; t < 9; ++t) filters.taps[t] = weights.tap(0, panel.begin / panel_width, static_cast<int64_t>(t));
+    return filters;
+  };
+  with_stride(spec.stride, [&]<class Stride>() {
+    using Direction = typename Stride::Forward;
+    Convolution<Stride, Direction, decltype(find)>(x, find, spec.pad, false, Tiles(y.shape()), y).run();
+  });
+}
+
+void backward_data(const Tensor& dy, const Tensor& weight, const Conv2dSpec& spec, bool accumulate, Tensor& dx) {
+  // The weights as they are, turned by 180 degrees: a row of input channels for every tap and output channel.
+  const int64_t ic = weight.shape()[3];
+  const auto find = [&](const Panel& panel) {
+    Filters filters{{}, 9 * ic};
+    for (size_t t = 0; t < 9; ++t) {
+      filters.taps[t] = weight.data() + (8 - static_cast<int64_t>(t)) * ic + panel.begin;
+    }
+    return filters;
+  };
+  with_stride(spec.stride, [&]<class Stride>() {
+    using Direction = typename Stride::BackwardData;
+    const Shape& in = dx.shape();
+    constexpr int64_t shrink = Direction::output_step / tile_size;
+    const Tiles tiles({in[0], (in[1] + shrink - 1) / shrink, (in[2] + shrink - 1) / shrink, in[3]});
+    const int64_t pad = spec.stride == 1 ? 2 - spec.pad : 0;
+    Convolution<Stride, Direction, decltype(find)>(dy, find, pad, accumulate, tiles, dx).run();
+  });
+}
+
 void backward_weight(const Tensor& dy, const Tensor& x, const Conv2dSpec& spec, Tensor& dweight) {
-  with_stride(spec.stride, [&]<class Stride>() { backward_weight<Stride>(dy, x, spec.pad, dweight); });
+  with_stride(spec.stride, [&]<class Stride>() { sum_weight_gradient<Stride>(dy, x, spec.pad, dweight); });
 }
 
 }  // namespace engine::cpu::winograd

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <algorithm>
 #include <array>
+#include <cstddef>
 
 #include "engine/cpu/vector.h"
 
@@ -41,6 +43,17 @@ inline Vector weighted_sum(const std::array<float, Count>& factors, size_t first
   return sum;
 }
 
+/// Whether the rows of every pair differ in the sign of their odd numbers alone; pairs begin at row `first`.
+template <int Rows, int Cols>
+constexpr bool in_pairs(const Matrix<Rows, Cols>& m, int first) {
+  for (int i = first; i + 2 < Rows; i += 2) {
+    for (int j = 0; j < Cols; ++j) {
+      if (m[i + 1][j] != (j % 2 == 0 ? m[i][j] : -m[i][j])) return false;
+    }
+  }
+  return true;
+}
+
 /// to(i, sum over j of M[i][j] in(j)), where M evaluates a polynomial at pairs of points p, -p: M is tall, with one row
 /// a point, or it is the transpose of such a matrix. The point 0 comes first, if it is there, then the pairs, then
 /// "infinity". The rows (or columns) of a pair differ in the sign of their odd numbers alone, so that even and odd
@@ -53,6 +66,7 @@ struct Product {
   static void apply(In in, To to) {
     constexpr size_t points = std::max(Rows, Cols), first = points % 2 == 0 ? 1 : 0, pairs = (points - 1) / 2;
     if constexpr (Rows == points) {
+      static_assert(in_pairs<Rows, Cols>(M, first));
       if constexpr (first == 1) to(0, weighted_sum(M[0], 0, 2, 1, in));
       to(Rows - 1, weighted_sum(M[Rows - 1], (Cols - 1) % 2, 2, 1, in));
 #pragma GCC unroll 2
@@ -63,6 +77,7 @@ struct Product {
         to(i + 1, even - unit * odd);
       }
     } else {
+      static_assert(in_pairs<Cols, Rows>(transpose<Rows, Cols>(M), first));
       constexpr size_t count = first + pairs + 1;
       Vector sums[count], differences[count];
       if constexpr (first == 1) sums[0] = differences[0] = in(0);

@@ -1,6 +1,7 @@
 #include <doctest/doctest.h>
 
 #include <atomic>
+#include <chrono>
 #include <filesystem>
 #include <thread>
 
@@ -80,6 +81,19 @@ TEST_CASE("parallel_for covers the range once, in chunks that do not depend on t
     }
   }
   engine::set_threads(before);
+}
+
+TEST_CASE("parallel_for wakes threads that have gone to sleep, and waits for one that takes long") {
+  const auto pause = [] { std::this_thread::sleep_for(std::chrono::milliseconds(2)); };
+  for (int round = 0; round < 5; ++round) {
+    std::atomic<int> done = 0;
+    pause();
+    engine::parallel_for(4, 1, [&](int64_t begin, int64_t) {
+      if (begin == round % 4) pause();
+      ++done;
+    });
+    CHECK(done == 4);
+  }
 }
 
 TEST_CASE("parallel_for may be nested, called from several threads, and throws what a chunk throws") {

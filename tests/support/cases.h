@@ -129,6 +129,7 @@ inline std::vector<OpCase> op_cases() {
 
       batch_norm_case("train", {4, 3, 3, 5}, true),
       batch_norm_case("train, several runs", {5, 12, 12, 2}, true),
+      batch_norm_case("train, many channels", {9, 1, 1, 131}, true),
       batch_norm_case("eval", {4, 3, 3, 5}, false),
       batch_norm_relu_case("with relu", {4, 3, 3, 5}, false),
       batch_norm_relu_case("with relu, several runs", {5, 12, 12, 2}, false),

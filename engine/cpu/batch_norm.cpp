@@ -81,6 +81,18 @@ T get(const float* from) {
 void put(float* to, Vector value) { store(to, value); }
 void put(float* to, float value) { *to = value; }
 
+/// How a result is written: past the cache where it is so large that it would not stay there.
+struct Result {
+  explicit Result(const Tensor& y) : past_cache(y.elements() > int64_t{6} << 20 && y.shape().last() % lanes == 0) {}
+  void put(float* to, Vector value) const {
+    if (past_cache) store_past_cache(to, value);
+    else store(to, value);
+  }
+  void put(float* to, float value) const { *to = value; }
+
+  bool past_cache;
+};
+
 /// to[k] = the sum over a run of what belongs to channel k.
 void fold(const std::vector<float>& run, int64_t c, float* to) {
   std::copy_n(run.data(), c, to);
@@ -135,8 +147,8 @@ void square_runs(int64_t count, const float* x, const float* mean, float* sums) 
 }
 
 template <bool Residual, bool Relu, int R>
-void apply_runs(int64_t count, const float* x, const float* residual, const float* scale, const float* shift,
-                float* y) {
+void apply_runs(int64_t count, const float* x, const float* residual, const float* scale, const float* shift, float* y,
+                const Result& result) {
   for_numbers(count, [&]<class T>(int64_t k) {
     const T by = get<T>(scale + k), add = get<T>(shift + k);
     for (int r = 0; r < R; ++r) {
@@ -144,7 +156,7 @@ void apply_runs(int64_t count, const float* x, const float* residual, const floa
       T value = get<T>(x + i) * by + add;
       if constexpr (Residual) value += get<T>(residual + i);
       if constexpr (Relu) value = value < 0 ? T{} : value;
-      put(y + i, value);
+      result.put(y + i, value);
     }
   });
 }
@@ -176,14 +188,14 @@ void add_runs(int64_t count, const float* dy, const float* x, const float* scale
 /// dx = dy scale + (x - mean) by_x + constant
 template <bool Relu, int R>
 void backward_runs(int64_t count, const float* dy, const float* x, const float* scale, const float* shift,
-                   const float* mean, const float* by_x, const float* constant, float* dx) {
+                   const float* mean, const float* by_x, const float* constant, float* dx, const Result& result) {
   for_numbers(count, [&]<class T>(int64_t k) {
     const T by = get<T>(scale + k), add = get<T>(shift + k), m = get<T>(mean + k);
     const T slope = get<T>(by_x + k), offset = get<T>(constant + k);
     for (int r = 0; r < R; ++r) {
       const int64_t i = r * count + k;
       const T value = get<T>(x + i), g = masked<Relu>(get<T>(dy + i), value, by, add);
-      put(dx + i, g * by + ((value - m) * slope + offset));
+      result.put(dx + i, g * by + ((value - m) * slope + offset));
     }
   });
 }
@@ -196,7 +208,7 @@ void apply(const Tensor& x, const Tensor& residual, const Affine& affine, bool r
       parallel_for(x.elements() / c, pixels_per_chunk(c), [&](int64_t begin, int64_t end) {
         for_runs(begin, end, c, [&]<int R>(int64_t i, int64_t count) {
           apply_runs<Residual, Relu, R>(count, x.data() + i, Residual ? residual.data() + i : nullptr,
-                                        affine.scale.data(), affine.shift.data(), y.data() + i);
+                                        affine.scale.data(), affine.shift.data(), y.data() + i, Result(y));
         });
       });
     });
@@ -293,7 +305,7 @@ void batch_norm_backward(const Tensor& dy, const Tensor& x, const Tensor& gamma,
     parallel_for(pixels, pixels_per_chunk(c), [&](int64_t begin, int64_t end) {
       for_runs(begin, end, c, [&]<int R>(int64_t i, int64_t count) {
         backward_runs<Relu, R>(count, dy.data() + i, x.data() + i, scale, shift, m, by_x.data(), constant.data(),
-                               dx.data() + i);
+                               dx.data() + i, Result(dx));
       });
     });
   });

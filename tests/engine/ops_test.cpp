@@ -1,5 +1,6 @@
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 
@@ -259,6 +260,33 @@ TEST_CASE("every op gives the same bits for any number of threads") {
     for (size_t i = 0; i < one.size(); ++i) CHECK(same_bits(one[i], many[i]));
   }
   engine::set_threads(before);
+}
+
+TEST_CASE("batch norm of a tensor beyond the cache is that of its parts") {
+  const Poison poison;
+  constexpr int64_t c = 16, pixels = (int64_t{6} << 20) / c + 5, part = 7;
+  const Tensor x = uniform({pixels, c}, 1), dy = uniform({pixels, c}, 2), var = uniform({c}, 3, 0.5, 2);
+  const auto normalize = [&](const Tensor& values, const Tensor& slopes) {
+    const Variable in = Variable::leaf(values), gamma = Variable::leaf(uniform({c}, 4)),
+                   beta = Variable::leaf(uniform({c}, 5));
+    const Variable y = engine::batch_norm(in, gamma, beta, uniform({c}, 6), var.clone(), false, {.relu = true});
+    engine::backward(y, slopes);
+    return std::pair(y.value(), in.grad());
+  };
+  const auto [y, dx] = normalize(x, dy);
+  bool same = true;
+  for (int64_t begin = 0; begin < pixels; begin += part * 1000) {
+    const int64_t count = std::min(part, pixels - begin) * c;
+    const auto slice = [&](const Tensor& t) {
+      return Tensor::from({count / c, c}, {t.data() + begin * c, t.data() + begin * c + count});
+    };
+    const auto [y_part, dx_part] = normalize(slice(x), slice(dy));
+    same = same && same_bits(y_part, slice(y)) && same_bits(dx_part, slice(dx));
+  }
+  CHECK(same);
+  for (const Tensor& t : {y, dx}) {
+    CHECK(std::none_of(t.data(), t.data() + t.elements(), [](float v) { return std::isnan(v); }));
+  }
 }
 
 TEST_CASE("element-wise kernels are right over several chunks") {

@@ -66,16 +66,18 @@ struct Stride2 {
     }
   };
 
-  /// Four numbers as they are, and the same four through A.
-  struct Slope {
-    static constexpr int in = 4, out = 9;
+  /// The first four numbers as they are, and all of them through another map.
+  template <class Map>
+  struct Beside {
+    static constexpr int in = Map::in, out = 9;
     template <class In, class To>
     static void apply(In in, To to) {
 #pragma GCC unroll 4
       for (size_t i = 0; i < 4; ++i) to(i, in(i));
-      Product<5, 4, slope_matrix>::apply(in, [&](size_t i, Vector value) { to(i + 4, value); });
+      Map::apply(in, [&](size_t i, Vector value) { to(i + 4, value); });
     }
   };
+  using Slope = Beside<Product<5, 4, slope_matrix>>;
 
   struct Forward {
     struct Input {
@@ -98,15 +100,7 @@ struct Stride2 {
   };
 
   struct BackwardData {
-    struct Input {
-      static constexpr int in = 5, out = 9;
-      template <class In, class To>
-      static void apply(In in, To to) {
-#pragma GCC unroll 4
-        for (size_t i = 0; i < 4; ++i) to(i, in(i));
-        Inputs::apply(in, [&](size_t i, Vector value) { to(i + 4, value); });
-      }
-    };
+    using Input = Beside<Inputs>;
     struct Output {
       static constexpr int in = 9, out = 8;
       template <class In, class To>

@@ -88,9 +88,8 @@ void parallel_products(int64_t n, int64_t grain, const PackedWeights& weights, i
   const int64_t chunks = (n + grain - 1) / grain, slices = std::clamp<int64_t>(enough / chunks, 1, panels);
   parallel_for(chunks * slices, 1, [&](int64_t task, int64_t) {
     const int64_t begin = task / slices * grain, slice = task % slices;
-    const int64_t next = begin + threads() * grain;
     Prefetch ahead;
-    if (slices == 1) ahead = Prefetch(input, next, next + grain, n, Prefetch::To::read, tiles);
+    if (slices == 1) ahead = next_chunk(input, begin, grain, n, tiles);
     body(begin, std::min(n, begin + grain), panels * slice / slices, panels * (slice + 1) / slices, ahead);
   });
 }

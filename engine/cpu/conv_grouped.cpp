@@ -119,8 +119,7 @@ void forward(const Tensor& x, const Tensor& weight, const Conv2dSpec& spec, Tens
   const int64_t pixels = out[0] * out[1] * out[2];
   parallel_for(pixels, gather_pixels, [&](int64_t begin, int64_t end) {
     const Gather gather = gather_inputs(x, weight.shape(), spec, out, begin, end);
-    const int64_t next = begin + threads() * gather_pixels;
-    Prefetch ahead(x, next, next + gather_pixels, pixels, Prefetch::To::read, tiles_of(out[3]));
+    Prefetch ahead = next_chunk(x, begin, gather_pixels, pixels, tiles_of(out[3]));
     with_size(weight.shape()[3], [&]<int Size>() { multiply<Size>(gather, weights, false, ahead, y); });
   });
 }
@@ -130,8 +129,7 @@ void backward_data(const Tensor& dy, const Tensor& weight, const Conv2dSpec& spe
   const Shape& in = dx.shape();
   const int64_t rows = in[0] * in[1], grain = gather_rows(in, spec.stride);
   parallel_for(rows, grain, [&](int64_t begin, int64_t end) {
-    const int64_t next = begin + threads() * grain;
-    Prefetch ahead(dy, next, next + grain, rows, Prefetch::To::read, tiles_of(in[3]));
+    Prefetch ahead = next_chunk(dy, begin, grain, rows, tiles_of(in[3]));
     for (int64_t phase = 0; phase < spec.stride * spec.stride; ++phase) {
       const Gather gather = gather_slopes(dy, weight.shape(), spec, in, begin, end, phase);
       if (gather.pixels() == 0) continue;

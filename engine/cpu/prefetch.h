@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "engine/parallel.h"
 #include "engine/tensor.h"
 
 namespace engine::cpu {
@@ -53,5 +54,12 @@ class Prefetch {
   int64_t left_ = 0, share_ = 0;  // lines, of all and of a call
   To use_ = To::read;
 };
+
+/// What a thread whose chunk of parallel_for(n, grain) begins at `begin` will read of a tensor in its next one, which
+/// is most likely the one after those that the others have now.
+inline Prefetch next_chunk(const Tensor& tensor, int64_t begin, int64_t grain, int64_t n, int64_t calls) {
+  const int64_t next = begin + threads() * grain;
+  return {tensor, next, next + grain, n, Prefetch::To::read, calls};
+}
 
 }  // namespace engine::cpu

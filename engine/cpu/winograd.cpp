@@ -5,11 +5,9 @@
 #include <vector>
 
 #include "engine/cpu/conv.h"
-#include "engine/cpu/gather.h"
 #include "engine/cpu/packed_weights.h"
 #include "engine/cpu/prefetch.h"
-#include "engine/cpu/winograd_stride1.h"
-#include "engine/cpu/winograd_stride2.h"
+#include "engine/cpu/winograd_tiles.h"
 #include "engine/parallel.h"
 
 // Winograd's minimal filtering (Winograd, 1980; Lavin, Gray, 2016). A 4x4 tile of a 3x3 convolution's output needs 36
@@ -40,124 +38,6 @@
 // filters that large are summed up filter by filter, over as many tiles as the last-level cache holds.
 namespace engine::cpu::winograd {
 namespace {
-
-constexpr int tile_size = 4;          // of the convolution's output
-constexpr int64_t filter_count = 36;  // of transformed filters
-
-/// A position of a transformed tile: which filter it is multiplied with, and whether it is the first with that one.
-struct Position {
-  int64_t filter;
-  bool first;
-};
-
-/// The positions for a stride, row by row.
-template <class Stride>
-constexpr auto position_table = [] {
-  constexpr int64_t products = Stride::products;
-  std::array<Position, products * products> table{};
-  std::array<bool, filter_count> met{};
-  for (size_t p = 0; p < table.size(); ++p) {
-    const int filter = Stride::filter_of(p / products) * Stride::Filter::out + Stride::filter_of(p % products);
-    table[p] = {filter, !met[static_cast<size_t>(filter)]};
-    met[static_cast<size_t>(filter)] = true;
-  }
-  return table;
-}();
-
-template <class Stride>
-constexpr int64_t positions = position_table<Stride>.size();
-
-/// Calls run.template operator()<Stride>().
-template <class Run>
-void with_stride(int64_t stride, Run run) {
-  if (stride == 1) run.template operator()<Stride1>();
-  else run.template operator()<Stride2>();
-}
-
-/// The 4x4 tiles of an output (n, oh, ow, oc), counted image by image and row by row.
-struct Tiles {
-  explicit Tiles(const Shape& y)
-      : rows((y[1] + tile_size - 1) / tile_size),
-        columns((y[2] + tile_size - 1) / tile_size),
-        count(y[0] * rows * columns) {}
-
-  Walk from(int64_t tile) const { return {tile, rows, columns}; }
-
-  int64_t rows, columns, count;
-};
-
-/// Finds the Size x Size pixels of a tile in images of a shape; `outside` stands for those beyond the image. Tiles lie
-/// `step` pixels apart, and the first begins `pad` pixels before the image.
-template <int Size, class Float>
-class Pixels {
- public:
-  Pixels(Float* images, const Shape& shape, int64_t step, int64_t pad, Float* outside)
-      : step_(step), pad_(pad), images_(images), shape_(shape), outside_(outside) {
-    for (int64_t i = 0; i < Size * Size; ++i) offsets_[i] = (i / Size * shape[2] + i % Size) * shape[3];
-  }
-
-  void go_to(const Walk& at) {
-    const int64_t h = shape_[1], w = shape_[2], y0 = at.y * step_ - pad_, x0 = at.x * step_ - pad_;
-    Float* corner = images_ + ((at.image * h + y0) * w + x0) * shape_[3];
-    for (int k = 0; k < Size * Size; ++k) pointers_[k] = corner + offsets_[k];
-    for (int i = 0; i < Size; ++i) {
-      if (y0 + i >= 0 && y0 + i < h) continue;
-      for (int j = 0; j < Size; ++j) pointers_[i * Size + j] = outside_;
-    }
-    for (int j = 0; j < Size; ++j) {
-      if (x0 + j >= 0 && x0 + j < w) continue;
-      for (int i = 0; i < Size; ++i) pointers_[i * Size + j] = outside_;
-    }
-  }
-
-  Float* operator()(int i, int j) const { return pointers_[i * Size + j]; }
-
- private:
-  int64_t step_, pad_;
-  Float* images_;
-  Shape shape_;
-  Float* outside_;
-  int64_t offsets_[Size * Size];
-  Float* pointers_[Size * Size];
-};
-
-/// Matrices (rows, columns), one for each position, stored in panels of columns: (position, panel, row, column). The
-/// 16 floats after each keep positions off powers of two, which would compete for the same cache lines.
-struct Planes {
-  Planes(int64_t count, int64_t rows, int64_t columns, int64_t panel)
-      : rows(rows), columns(columns), panel(panel), size(rows * columns + 16), memory({count, size}) {}
-
-  /// Row `row` of the panel that begins at column `begin`.
-  float* at(int64_t position, int64_t row, int64_t begin) {
-    return memory.data() + position * size + begin * rows + row * width(begin);
-  }
-  const float* at(int64_t position, int64_t row, int64_t begin) const {
-    return memory.data() + position * size + begin * rows + row * width(begin);
-  }
-  int64_t width(int64_t begin) const { return std::min(panel, columns - begin); }
-
-  int64_t rows, columns, panel, size;
-  Tensor memory;
-};
-
-/// Writes the transformed tiles [begin, end) of x to the rows of `planes` from `row` on.
-template <class Map>
-void transform_tiles(const Tiles& tiles, const Tensor& x, int64_t step, int64_t pad, int64_t begin, int64_t end,
-                     Planes& planes, int64_t row) {
-  const int64_t c = x.shape()[3], size = planes.size;
-  Pixels<Map::in, const float> pixels(x.data(), x.shape(), step, pad, zero_channels(c));
-  Walk at = tiles.from(begin);
-  for (int64_t tile = begin; tile < end; ++tile, ++row, at.next()) {
-    pixels.go_to(at);
-    for (int64_t panel = 0; panel < c; panel += planes.panel) {
-      float* to = planes.at(0, row, panel);
-      for (int64_t k = 0; k < planes.width(panel); k += lanes) {
-        transform<Map>([&](int i, int j) { return load(pixels(i, j) + panel + k); },
-                       [&](int i, int j, Vector value) { store(to + (i * Map::out + j) * size + k, value); });
-      }
-    }
-  }
-}
 
 /// Where the 3x3 filters of a panel of result columns are: tap t of depth d at taps[t] + d stride, a row of the panel.
 struct Filters {
@@ -200,10 +80,7 @@ class Convolution {
       parallel_for(count, block, [&](int64_t begin, int64_t end) {
         Planes v(positions<Stride>, block, ic_, ic_);
         inputs(begin, end, v, 0);
-        // The next block of this thread is most likely the one after those that others have now.
-        const int64_t next = begin + threads() * block;
-        const int64_t calls = panels * calls_of(Panel(0, oc_));
-        Prefetch ahead(x_, next, next + block, count, Prefetch::To::read, calls);
+        Prefetch ahead = next_chunk(x_, begin, block, count, panels * calls_of(Panel(0, oc_)));
         for (int64_t index = 0; index < panels; ++index) {
           outputs(v, 0, *u[static_cast<size_t>(index)], Panel(index, oc_), begin, end, ahead);
         }
@@ -287,113 +164,6 @@ class Convolution {
   Tensor& y_;
 };
 
-constexpr int64_t depth_block = 128;         // tiles of a sum whose panel stays near the first-level cache
-constexpr int64_t part_block = whole_tiles;  // tiles that stay, transformed, near the second-level cache
-constexpr int64_t largest_sums = 1 << 20;    // floats: a few times a second-level cache
-constexpr int64_t last_level = 2 << 20;      // floats: a core's share of the last-level cache
-
-/// du(f, o) = sum over the first `count` tiles and the positions p of filter f of z(p, tile)[o] v(p, tile)[0, ic), for
-/// the filters [begin, end); with accumulate, added to du. Panels of z are strips. Calls before() ahead of every tile
-/// of sums.
-template <class Stride, class Before>
-void multiply(const Planes& z, const Planes& v, int64_t count, int64_t begin, int64_t end, bool accumulate,
-              Before before, Planes& du) {
-  for (int64_t p = 0; p < positions<Stride>; ++p) {
-    const Position position = position_table<Stride>[static_cast<size_t>(p)];
-    const int64_t filter = position.filter;
-    if (filter < begin || filter >= end) continue;
-    const bool add = accumulate || !position.first;
-    for (int64_t index = 0; index < Panel::number(v.columns); ++index) {
-      const Panel panel(index, v.columns);
-      with_vectors(panel.vectors, [&]<int V>() {
-        for (int64_t t = 0; t < count; t += depth_block) {
-          for (int64_t o = 0; o < z.columns; o += z.panel) {
-            outer_products<V>(z.width(o), std::min(depth_block, count - t), z.at(p, t, o), z.width(o),
-                              v.at(p, t, panel.begin), V * lanes, du.at(filter, o, panel.begin), add || t > 0, before);
-          }
-        }
-      });
-    }
-  }
-}
-
-/// dweight of the output channels [begin, end).
-template <class Stride>
-void weight_gradient(const Planes& du, int64_t begin, int64_t end, Tensor& dweight) {
-  const int64_t ic = du.columns, size = du.size;
-  for (int64_t o = begin; o < end; ++o) {
-    for (int64_t panel = 0; panel < ic; panel += du.panel) {
-      const float* from = du.at(0, o, panel);
-      float* to = dweight.data() + o * 9 * ic + panel;
-      for (int64_t k = 0; k < du.width(panel); k += lanes) {
-        transform<typename Stride::Weight>(
-            [&](int i, int j) { return load(from + (i * Stride::Weight::in + j) * size + k); },
-            [&](int i, int j, Vector value) { store(to + (i * 3 + j) * ic + k, value); });
-      }
-    }
-  }
-}
-
-/// backward_weight at a stride.
-template <class Stride>
-void sum_weight_gradient(const Tensor& dy, const Tensor& x, int64_t pad, Tensor& dweight) {
-  const Tiles tiles(dy.shape());
-  const int64_t ic = x.shape()[3], oc = dy.shape()[3], count = tiles.count;
-  const auto transform_both = [&](int64_t begin, int64_t end, Planes& v, Planes& z, int64_t row) {
-    using Input = typename Stride::Forward::Input;
-    transform_tiles<Input>(tiles, x, Stride::Forward::input_step, pad, begin, end, v, row);
-    transform_tiles<typename Stride::Slope>(tiles, dy, tile_size, 0, begin, end, z, row);
-  };
-  const auto v_planes = [&](int64_t rows) { return Planes(positions<Stride>, rows, ic, panel_width); };
-  const auto z_planes = [&](int64_t rows) { return Planes(positions<Stride>, rows, oc, strip_rows); };
-  const auto sum_planes = [&] { return Planes(filter_count, oc, ic, panel_width); };
-  if (filter_count * ic * oc > largest_sums) {
-    // Filter by filter, over as many tiles at a time as the last-level cache holds.
-    const int64_t most = round_up(last_level / (positions<Stride> * (ic + oc)) + 1, depth_block);
-    const int64_t block = std::min(most, count);
-    Planes v = v_planes(block), z = z_planes(block), du = sum_planes();
-    for (int64_t first = 0; first < count; first += block) {
-      const int64_t some = std::min(block, count - first);
-      parallel_for(some, 4,
-                   [&](int64_t begin, int64_t end) { transform_both(first + begin, first + end, v, z, begin); });
-      parallel_for(filter_count, 1, [&](int64_t begin, int64_t end) {
-        multiply<Stride>(
-            z, v, some, begin, end, first > 0, [] {}, du);
-      });
-    }
-    parallel_for(oc, lanes, [&](int64_t begin, int64_t end) { weight_gradient<Stride>(du, begin, end, dweight); });
-    return;
-  }
-
-  // Sums over parts of the tiles, added up in order.
-  const int64_t parts = std::min<int64_t>(8, count);
-  std::vector<Planes> sums;
-  for (int64_t part = 0; part < parts; ++part) sums.push_back(sum_planes());
-  parallel_for(parts, 1, [&](int64_t part, int64_t) {
-    Planes v = v_planes(part_block), z = z_planes(part_block);
-    const int64_t start = count * part / parts, stop = count * (part + 1) / parts;
-    for (int64_t begin = start; begin < stop; begin += part_block) {
-      const int64_t end = std::min(stop, begin + part_block);
-      transform_both(begin, end, v, z, 0);
-      const int64_t next_end = std::min(stop, end + part_block);
-      const int64_t calls = positions<Stride> * Panel::number(ic) * oc / tile_rows(max_vectors);
-      Prefetch next_x(x, end, next_end, count, Prefetch::To::read, calls);
-      Prefetch next_dy(dy, end, next_end, count, Prefetch::To::read, calls);
-      const auto fetch = [&] { next_x.next(), next_dy.next(); };
-      multiply<Stride>(z, v, end - begin, 0, filter_count, begin > start, fetch, sums[static_cast<size_t>(part)]);
-    }
-  });
-  Planes& total = sums[0];
-  parallel_for(filter_count, 1, [&](int64_t filter, int64_t) {
-    float* to = total.at(filter, 0, 0);
-    for (size_t part = 1; part < sums.size(); ++part) {
-      const float* from = sums[part].at(filter, 0, 0);
-      for (int64_t i = 0; i < oc * ic; ++i) to[i] += from[i];
-    }
-  });
-  parallel_for(oc, lanes, [&](int64_t begin, int64_t end) { weight_gradient<Stride>(total, begin, end, dweight); });
-}
-
 }  // namespace
 
 bool fits(const Shape& x, const Shape& weight, const Conv2dSpec& spec) {
@@ -437,10 +207,6 @@ void backward_data(const Tensor& dy, const Tensor& weight, const Conv2dSpec& spe
     const int64_t pad = spec.stride == 1 ? 2 - spec.pad : 0;
     Convolution<Stride, Direction, decltype(find)>(dy, find, pad, accumulate, tiles, dx).run();
   });
-}
-
-void backward_weight(const Tensor& dy, const Tensor& x, const Conv2dSpec& spec, Tensor& dweight) {
-  with_stride(spec.stride, [&]<class Stride>() { sum_weight_gradient<Stride>(dy, x, spec.pad, dweight); });
 }
 
 }  // namespace engine::cpu::winograd

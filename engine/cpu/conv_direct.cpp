@@ -216,11 +216,9 @@ void backward_weight(const Tensor& dy, const Tensor& x, const Conv2dSpec& spec, 
     Tensor strips({all_strips, strip_size}), windows({block_panels, panel_size});
     for (int64_t first = start; first < stop; first += weight_pixels) {
       const int64_t last = std::min(stop, first + weight_pixels);
-      const int64_t next = std::min(stop, last + weight_pixels);
       const int64_t calls = groups * (right - left) * (bottom - top) / tile_rows(max_vectors) + 1;
-      Prefetch next_x(x, last, next, pixels, Prefetch::To::read, calls);
-      Prefetch next_dy(dy, last, next, pixels, Prefetch::To::read, calls);
-      const auto fetch = [&] { next_x.next(), next_dy.next(); };
+      NextBlock ahead(x, dy, last, std::min(stop, last + weight_pixels), pixels, calls);
+      const auto fetch = [&] { ahead.next(); };
       for (int64_t group = 0; group < groups; ++group) {
         copy_slopes(dy, group * oc + top, std::min(oc, bottom) - top, first, last, strips.data());
         for (int64_t begin = left; begin < right; begin += block_panels) {

@@ -147,15 +147,13 @@ void backward_weight(const Tensor& dy, const Tensor& x, const Conv2dSpec& spec, 
     float* part_sums = sums.data() + part * channels * taps * size;
     const int64_t stop = pixels * (part + 1) / parts;
     for (int64_t begin = pixels * part / parts; begin < stop; begin += gather_pixels) {
-      const int64_t end = std::min(stop, begin + gather_pixels), next_end = std::min(stop, end + gather_pixels);
+      const int64_t end = std::min(stop, begin + gather_pixels);
       const Gather gather = gather_inputs(x, k, spec, out, begin, end);
-      Prefetch next_x(x, end, next_end, pixels, Prefetch::To::read, channels / lanes * taps);
-      Prefetch next_dy(dy, end, next_end, pixels, Prefetch::To::read, channels / lanes * taps);
+      NextBlock ahead(x, dy, end, std::min(stop, end + gather_pixels), pixels, channels / lanes * taps);
       with_size(size, [&]<int Size>() {
         for (int64_t block = 0; block < channels; block += lanes) {
           for (int64_t tap = 0; tap < taps; ++tap) {
-            next_x.next();
-            next_dy.next();
+            ahead.next();
             float* to = part_sums + (block / lanes * taps + tap) * Size * lanes;
             Vector sum[Size];
 #pragma GCC unroll 16

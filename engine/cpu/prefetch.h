@@ -62,4 +62,19 @@ inline Prefetch next_chunk(const Tensor& tensor, int64_t begin, int64_t grain, i
   return {tensor, next, next + grain, n, Prefetch::To::read, calls};
 }
 
+/// What the weight gradient of a convolution will read of x and dy in its next block, the items [begin, end) of n.
+class NextBlock {
+ public:
+  NextBlock(const Tensor& x, const Tensor& dy, int64_t begin, int64_t end, int64_t n, int64_t calls)
+      : x_(x, begin, end, n, Prefetch::To::read, calls), dy_(dy, begin, end, n, Prefetch::To::read, calls) {}
+
+  void next() {
+    x_.next();
+    dy_.next();
+  }
+
+ private:
+  Prefetch x_, dy_;
+};
+
 }  // namespace engine::cpu

@@ -100,11 +100,9 @@ void sum_weight_gradient(const Tensor& dy, const Tensor& x, int64_t pad, Tensor&
     for (int64_t begin = start; begin < stop; begin += part_block) {
       const int64_t end = std::min(stop, begin + part_block);
       transform_both(begin, end, v, z, 0);
-      const int64_t next_end = std::min(stop, end + part_block);
       const int64_t calls = positions<Stride> * Panel::number(ic) * oc / tile_rows(max_vectors);
-      Prefetch next_x(x, end, next_end, count, Prefetch::To::read, calls);
-      Prefetch next_dy(dy, end, next_end, count, Prefetch::To::read, calls);
-      const auto fetch = [&] { next_x.next(), next_dy.next(); };
+      NextBlock ahead(x, dy, end, std::min(stop, end + part_block), count, calls);
+      const auto fetch = [&] { ahead.next(); };
       multiply<Stride>(z, v, end - begin, 0, filter_count, begin > start, fetch, sums[static_cast<size_t>(part)]);
     }
   });

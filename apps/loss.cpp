@@ -6,7 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
-#include "apps/support/command_line.h"
+#include "apps/support/loss_flags.h"
 #include "engine/names.h"
 #include "mixup/losses.h"
 
@@ -58,20 +58,22 @@ std::vector<double> parse_logits(const std::string& list) {
 /// A calculator for one row of logits: the loss, its terms, its gradient, and how central differences agree with it.
 int main(int argc, char** argv) {
   return apps::run_program("loss", [&] {
-    std::string name = "dm", list = "2,1,0,-1";
+    std::string list = "2,1,0,-1";
     mixup::Pair pair{0, 1, 0.3};
-    mixup::LossOptions options;
+    apps::LossFlags flags{.loss = "dm"};
     bool json = false;
 
     apps::CommandLine line("loss",
                            "Computes a loss of one mixed sample, its terms and its gradient.\n"
                            "Example: loss --loss dm --logits 2,1,0,-1 --a 0 --b 1 --lambda 0.3");
-    line.add("--loss", name, "Loss")->check(apps::one_of("loss", engine::names_of(mixup::losses())));
     line.add("--logits", list, "Logits, one for each class, separated by commas");
     line.add("--a", pair.a, "Class with share lambda");
     line.add("--b", pair.b, "Class with share 1 - lambda");
     line.add("--lambda", pair.lambda, "Share of class a")->check(apps::between(0, 1));
-    line.add("--dm-eta", options.dm_eta, "Weight of the decoupled term of --loss dm")->check(apps::between(0, 1e6));
+    line.add_choice("--kind", pair.kind, "kind", {"cutting", "interpolation"}, "Of the policy, for --dm-t and --dm-xi");
+    line.group("Loss");
+    apps::add_loss_flags(line, flags);
+    line.group("Output");
     line.add_switch("--json", json, "Print one JSON object");
     if (!line.parse(argc, argv)) return;
 
@@ -82,10 +84,10 @@ int main(int argc, char** argv) {
         throw apps::UsageError(engine::text("class ", label, " is not among the ", classes, " classes of --logits"));
       }
     }
-    const mixup::LossEntry& entry = engine::find_named(mixup::losses(), "loss", name);
+    const mixup::LossEntry& entry = engine::find_named(mixup::losses(), "loss", flags.loss);
     std::vector<double> gradient(logits.size());
-    const auto [loss, terms] = entry.explain(logits.data(), classes, pair, options, gradient.data());
-    const double error = difference_error(entry, logits, pair, options, gradient);
+    const auto [loss, terms] = entry.explain(logits.data(), classes, pair, flags.options, gradient.data());
+    const double error = difference_error(entry, logits, pair, flags.options, gradient);
 
     if (json) {
       ordered_json object{{"loss", ten_digits(loss)}};

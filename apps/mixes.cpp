@@ -87,7 +87,7 @@ int main(int argc, char** argv) {
     line.add_switch("--json", json, "Print partner, lambda and mask mean of each image");
     if (!line.parse(argc, argv)) return;
 
-    resolve(mixing);
+    resolve(mixing, data::family_of(dataset_name));
     const data::Dataset dataset =
         data::load_dataset(dataset_name, data::Split::train, {.folder = folder, .train_count = 256, .test_count = 0});
     data::Loader loader(dataset, {.batch = count, .train = true, .seed = seed, .workers = 0});

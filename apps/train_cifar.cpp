@@ -22,7 +22,7 @@ int main(int argc, char** argv) {
     apps::add_trainer_flags(line, options);
     if (!line.parse(argc, argv)) return;
 
-    resolve(options);
+    resolve(options, data::family_of(dataset));
     files.folder = folder;
     const data::Dataset train_set = data::load_dataset(dataset, data::Split::train, files);
     const data::Dataset test_set = data::load_dataset(dataset, data::Split::test, files);

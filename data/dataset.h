@@ -32,13 +32,20 @@ struct DatasetOptions {
   int64_t train_count = 10000, test_count = 2000;  // of generated pictures
 };
 
+/// Data sets that want like settings.
+enum class Family { cifar, tiny_imagenet, imagenet, fine_grained };
+
 struct DatasetEntry {
   const char* name;
+  Family family;
   Dataset (*load)(Split split, const DatasetOptions& options);
 };
 
 /// Every data set that can be loaded, by name.
 const std::vector<DatasetEntry>& datasets();
+
+/// The family of the data set of that name; an Error lists the data sets where there is none such.
+Family family_of(const std::string& name);
 
 /// Loads a data set; an Error names the file and what is wrong with it, or lists the data sets.
 Dataset load_dataset(const std::string& name, Split split, const DatasetOptions& options);

@@ -116,8 +116,14 @@ KERNEL(softmax_cross_entropy, const Tensor& logits, const Tensor& target, Tensor
 // One step of stochastic gradient descent as PyTorch defines it: g = grad + weight_decay w; velocity = momentum
 // velocity + g; w -= lr velocity, or with Nesterov w -= lr (g + momentum velocity). Reads and writes w and velocity.
 KERNEL(sgd, const Tensor& grad, const SgdSpec& spec, Tensor& w, Tensor& velocity)
-// y[i] = mask[i] x[i] + (1 - mask[i]) x[partner[i]] for images x (n, h, w, c) and mask (n, h, w, 1) or (n, 1, 1, 1);
-// of finite values exactly x[i] where the mask is 1 and x[partner[i]] where it is 0
-KERNEL(mix, const Tensor& x, const std::vector<int>& partner, const Tensor& mask, Tensor& y)
+
+// Mixing images x, source, y (n, h, w, c) by mask (n, h, w, 1) or (n, 1, 1, 1).
+
+// y[i] = mask[i] x[i] + (1 - mask[i]) source[partner[i]]; of finite values exactly x[i] where the mask is 1 and
+// source[partner[i]] where it is 0
+KERNEL(mix, const Tensor& x, const Tensor& source, const std::vector<int>& partner, const Tensor& mask, Tensor& y)
+// back through mix(x, x, ...): dx[i] = mask[i] dy[i] + sum over the j whose partner is i of (1 - mask[j]) dy[j]; with
+// an empty list of partners, back through mix(x, source, ...) to x
+KERNEL(mix_backward, const Tensor& dy, const std::vector<int>& partner, const Tensor& mask, Tensor& dx)
 
 }  // namespace engine

@@ -25,6 +25,10 @@ Variable max_pool2d(const Variable& x, const Pool2dSpec& spec);
 Variable avg_pool2d(const Variable& x, const Pool2dSpec& spec);
 Variable global_avg_pool(const Variable& x);  // (n, h, w, c) to (n, c)
 
+/// y[i] = mask[i] x[i] + (1 - mask[i]) x[partner[i]] for x (n, h, w, c) and mask (n, h, w, 1) or (n, 1, 1, 1). With a
+/// source of the shape of x, which gets no gradient, source[i] stands in the place of x[partner[i]].
+Variable mix(const Variable& x, const std::vector<int>& partner, const Tensor& mask, const Tensor& source = {});
+
 Variable log_softmax(const Variable& x);
 
 /// The mean over rows of the cross entropy of softmax(logits) with the target rows, which are weights and not indices.

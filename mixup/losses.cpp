@@ -1,11 +1,104 @@
 #include "mixup/losses.h"
 
+#include <cmath>
+
+#include "engine/kernels.h"
 #include "engine/names.h"
+#include "engine/parallel.h"
+#include "mixup/losses/ce.h"
+#include "mixup/losses/dm.h"
+#include "mixup/losses/dm_bce.h"
 
 namespace mixup {
+namespace {
+
+using engine::Gradients;
+using engine::Tensor;
+using engine::Variable;
+
+void check(const char* name, const engine::Shape& logits, const Targets& targets) {
+  ENSURE(logits.rank() == 2 && logits[0] == targets.count() && logits[0] > 0, name, ": logits ", logits, " for ",
+         targets.count(), " targets");
+  ENSURE(targets.b.size() == targets.a.size() && targets.lambda.size() == targets.a.size() &&
+             (targets.weight.empty() || targets.weight.size() == targets.a.size()),
+         name, ": classes, shares and weights of different lengths");
+  const int64_t classes = logits[1];
+  for (size_t i = 0; i < targets.a.size(); ++i) {
+    const auto [low, high] = std::minmax(targets.a[i], targets.b[i]);
+    ENSURE(low >= 0 && high < classes, name, ": classes ", targets.a[i], " and ", targets.b[i], " of row ", i,
+           " are not among ", classes);
+    ENSURE(targets.lambda[i] >= 0 && targets.lambda[i] <= 1, name, ": share ", targets.lambda[i], " of row ", i,
+           " is not from 0 to 1");
+  }
+  for (float weight : targets.weight) ENSURE(weight >= 0 && std::isfinite(weight), name, ": a weight is ", weight);
+}
+
+/// A loss is checked when all rows are done, so that the first bad row is named.
+void check_finite(const char* name, const std::vector<double>& losses, const Tensor& logits) {
+  const int64_t classes = logits.shape()[1];
+  for (size_t i = 0; i < losses.size(); ++i) {
+    if (std::isfinite(losses[i])) continue;
+    const float* z = logits.data() + static_cast<int64_t>(i) * classes;
+    const float* bad = std::find_if(z, z + classes, [](float value) { return !std::isfinite(value); });
+    ENSURE(bad == z + classes, name, ": logit ", bad - z, " of row ", i, " is ", *bad, "; try a lower learning rate");
+    engine::fail(name, ": the loss of row ", i, " is ", losses[i], "; try a lower learning rate");
+  }
+}
+
+/// The op: the mean over the rows.
+template <class Row>
+Variable mean_over_rows(const char* name, const Row& row, const Variable& logits, const Targets& targets) {
+  const engine::Shape& shape = logits.shape();
+  check(name, shape, targets);
+  const int64_t n = shape[0];
+  const int classes = static_cast<int>(shape[1]);
+  std::vector<double> losses(static_cast<size_t>(n));
+  Tensor dlogits(shape, logits.value().device());
+  engine::parallel_for(n, 16, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      const auto k = static_cast<size_t>(i);
+      float* dz = dlogits.data() + i * classes;
+      const Pair pair{targets.a[k], targets.b[k], targets.lambda[k], targets.kind};
+      losses[k] = row(logits.value().data() + i * classes, classes, pair, dz).loss;
+      if (targets.weight.empty()) continue;
+      losses[k] *= targets.weight[k];
+      for (int c = 0; c < classes; ++c) dz[c] *= targets.weight[k];
+    }
+  });
+  check_finite(name, losses, logits.value());
+  double sum = 0;
+  for (double loss : losses) sum += loss;
+  const auto mean = static_cast<float>(sum / static_cast<double>(n));
+  return engine::record(name, Tensor::full({1}, mean), {logits}, [dlogits, n](const Tensor& dy, Gradients& dx) {
+    dx.add(0, dlogits.shape(),
+           [&](Tensor& g) { engine::kernel::scale(dlogits, dy.item() / static_cast<float>(n), g); });
+  });
+}
+
+template <class Row>
+LossEntry entry(const char* name) {
+  return {name,
+          [name](const LossOptions& options) -> Loss {
+            return [name, row = Row(options)](const Variable& logits, const Targets& targets) {
+              return mean_over_rows(name, row, logits, targets);
+            };
+          },
+          [](const double* z, int classes, const Pair& pair, const LossOptions& options, double* dz) {
+            const RowLoss<double> value = Row(options)(z, classes, pair, dz);
+            Explanation explanation{value.loss, {}};
+            for (const auto& term : value.terms) {
+              if (term.name) explanation.terms.emplace_back(term.name, term.value);
+            }
+            return explanation;
+          }};
+}
+
+}  // namespace
 
 const std::vector<LossEntry>& losses() {
-  static const std::vector<LossEntry> table{{"ce", ce, explain_ce}, {"dm", dm, explain_dm}};
+  static const std::vector<LossEntry> table{entry<MixupCrossEntropy>("ce"), entry<DecoupledMixup>("dm"),
+                                            entry<MixupBinaryCrossEntropy>("bce"),
+                                            entry<DecoupledBinaryCrossEntropy>("dm-bce")};
   return table;
 }
 

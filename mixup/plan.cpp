@@ -2,14 +2,15 @@
 
 #include <numeric>
 
-#include "engine/kernels.h"
+#include "engine/ops.h"
 
 namespace mixup {
 
 using engine::Tensor;
+using engine::Variable;
 
 Plan unmixed(const data::Batch& batch) {
-  Plan plan{std::vector<int>(batch.labels.size()), {}};
+  Plan plan{.partner = std::vector<int>(batch.labels.size())};
   std::iota(plan.partner.begin(), plan.partner.end(), 0);
   return plan;
 }
@@ -26,21 +27,22 @@ std::vector<float> shares(const Plan& plan) {
 }
 
 Tensor apply(const Plan& plan, const Tensor& images) {
-  if (!plan.mixes()) return images;
-  const engine::Shape &x = images.shape(), &m = plan.mask.shape();
-  ENSURE(m[0] == x[0] && m[3] == 1 && ((m[1] == 1 && m[2] == 1) || (m[1] == x[1] && m[2] == x[2])), "mix: mask ", m,
-         " does not fit images ", x);
-  ENSURE(static_cast<int64_t>(plan.partner.size()) == x[0], "mix: ", plan.partner.size(), " partners for images ", x);
-  for (int partner : plan.partner) ENSURE(partner >= 0 && partner < x[0], "mix: partner ", partner, " of images ", x);
-  Tensor mixed(x, images.device());
-  engine::kernel::mix(images, plan.partner, plan.mask, mixed);
-  return mixed;
+  if (!plan.mixes() || plan.stage > 0) return images;
+  return engine::mix(Variable(images), plan.partner, plan.mask, plan.source).value();
+}
+
+Variable forward(nn::Network& network, const Plan& plan, const Tensor& images, nn::Mode mode) {
+  if (plan.stage == 0) return network.forward(Variable(apply(plan, images)), mode);
+  ENSURE(plan.stage <= network.stages(), "mix: stage ", plan.stage, " of a network with ", network.stages());
+  return network.forward(Variable(images), mode, [&](int stage, const Variable& y) {
+    return stage == plan.stage ? engine::mix(y, plan.partner, plan.mask) : y;
+  });
 }
 
 Targets targets(const Plan& plan, const std::vector<int>& labels) {
   ENSURE(plan.partner.size() == labels.size(), "targets: ", plan.partner.size(), " partners for ", labels.size(),
          " labels");
-  Targets targets{labels, labels, shares(plan)};
+  Targets targets{.a = labels, .b = labels, .lambda = shares(plan), .kind = plan.kind};
   for (size_t i = 0; i < labels.size(); ++i) {
     const int other = labels[static_cast<size_t>(plan.partner[i])];
     if (targets.lambda[i] < 1) targets.b[i] = other;

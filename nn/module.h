@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -33,6 +34,20 @@ class Module {
 
   /// Appends its parameters and buffers, their names starting with `name`, which is empty or ends in a dot.
   virtual void collect(const std::string& name, State& state) const = 0;
+};
+
+/// What is done to the output y of a stage, counted from 1, before anything else reads it.
+using AfterStage = std::function<engine::Variable(int stage, const engine::Variable& y)>;
+
+/// A whole network, from images (n, h, w, c) to logits (n, classes). Its stages are the runs of layers of one
+/// resolution; they can be listened to and changed.
+class Network : public Module {
+ public:
+  virtual int stages() const = 0;
+  virtual engine::Variable forward(const engine::Variable& x, Mode mode, const AfterStage& after) = 0;
+  engine::Variable forward(const engine::Variable& x, Mode mode) final {
+    return forward(x, mode, [](int, const engine::Variable& y) { return y; });
+  }
 };
 
 /// All entries of a network, by PyTorch's names: "conv1.weight", "layer1.0.bn1.running_mean", ...

@@ -12,7 +12,7 @@ const std::vector<NetworkEntry>& networks() {
   return table;
 }
 
-std::unique_ptr<Module> make_network(const std::string& name, const NetworkOptions& options) {
+std::unique_ptr<Network> make_network(const std::string& name, const NetworkOptions& options) {
   return engine::find_named(networks(), "model", name).make(options);
 }
 

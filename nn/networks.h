@@ -17,29 +17,29 @@ struct NetworkOptions {
 /// A row of the table of networks.
 struct NetworkEntry {
   const char* name;
-  std::unique_ptr<Module> (*make)(const NetworkOptions& options);
+  std::unique_ptr<Network> (*make)(const NetworkOptions& options);
 };
 
 /// Every network that can be built, by name.
 const std::vector<NetworkEntry>& networks();
 
 /// Builds a network; an Error lists the names where there is none such.
-std::unique_ptr<Module> make_network(const std::string& name, const NetworkOptions& options);
+std::unique_ptr<Network> make_network(const std::string& name, const NetworkOptions& options);
 
 // nn/networks/linear.cpp
-std::unique_ptr<Module> linear(const NetworkOptions& options);
+std::unique_ptr<Network> linear(const NetworkOptions& options);
 
 // nn/networks/resnet.cpp
-std::unique_ptr<Module> resnet18(const NetworkOptions& options);
-std::unique_ptr<Module> resnext50(const NetworkOptions& options);  // 32x4d
+std::unique_ptr<Network> resnet18(const NetworkOptions& options);
+std::unique_ptr<Network> resnext50(const NetworkOptions& options);  // 32x4d
 
 // nn/networks/thin_resnet.cpp
-std::unique_ptr<Module> resnet20(const NetworkOptions& options);
-std::unique_ptr<Module> resnet32(const NetworkOptions& options);
-std::unique_ptr<Module> resnet56(const NetworkOptions& options);
+std::unique_ptr<Network> resnet20(const NetworkOptions& options);
+std::unique_ptr<Network> resnet32(const NetworkOptions& options);
+std::unique_ptr<Network> resnet56(const NetworkOptions& options);
 
 // nn/networks/wide_resnet.cpp
-std::unique_ptr<Module> wrn28_2(const NetworkOptions& options);
-std::unique_ptr<Module> wrn28_8(const NetworkOptions& options);
+std::unique_ptr<Network> wrn28_2(const NetworkOptions& options);
+std::unique_ptr<Network> wrn28_8(const NetworkOptions& options);
 
 }  // namespace nn

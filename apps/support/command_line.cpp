@@ -22,6 +22,25 @@ CLI::Option* CommandLine::add_switch(const std::string& names, bool& value, cons
   return option;
 }
 
+CLI::Option* CommandLine::add_text(const std::string& names, std::function<void(const std::string&)> set,
+                                   std::function<std::string()> now, bool is_text, const std::string& help) {
+  CLI::Option* option = app_.add_option_function(names, std::move(set), help);
+  option->default_str(now())->group(group_)->take_last();
+  remember(option, is_text, std::move(now));
+  return option;
+}
+
+CLI::Option* CommandLine::add_auto(const std::string& names, std::optional<double>& value, double low, double high,
+                                   const std::string& help) {
+  const CLI::Validator number = between(low, high);
+  const auto set = [&value](const std::string& text) {
+    value = text == "auto" ? std::nullopt : std::optional<double>(std::stod(text));
+  };
+  const auto now = [&value] { return value ? exact(*value) : "auto"; };
+  return add_text(names, set, now, false, help)
+      ->check(CLI::Validator([number](std::string& text) { return text == "auto" ? "" : number(text); }, ""));
+}
+
 void CommandLine::remember(const CLI::Option* option, bool is_text, std::function<std::string()> value) {
   values_.push_back({option->get_lnames().front(), is_text, std::move(value)});
 }

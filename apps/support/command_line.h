@@ -1,8 +1,10 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <charconv>
 #include <functional>
+#include <optional>
 #include <string>
 #include <type_traits>
 #include <vector>
@@ -16,6 +18,18 @@ namespace apps {
 struct UsageError : engine::Error {
   using Error::Error;
 };
+
+/// Accepts a known name, and otherwise says the nearest one and all of them.
+CLI::Validator one_of(const std::string& kind, const std::vector<std::string>& known);
+
+/// Accepts any text but the empty one.
+CLI::Validator not_empty();
+
+/// Accepts the name of a single folder.
+CLI::Validator folder_name();
+
+/// Accepts a number from low to high.
+CLI::Validator between(double low, double high);
 
 /// The flags of a program: each is bound to a variable that holds its default, and can be listed with the value it has
 /// now.
@@ -33,6 +47,21 @@ class CommandLine {
     remember(option, std::is_same_v<T, std::string>, [&value] { return exact(value); });
     return option;
   }
+
+  /// Adds a flag for one of several names, listed in the order of the values 0, 1, ... of an enumeration.
+  template <class Enum>
+  CLI::Option* add_choice(const std::string& names, Enum& value, const std::string& kind,
+                          const std::vector<std::string>& choices, const std::string& help) {
+    const auto name = [&value, choices] { return choices[static_cast<size_t>(value)]; };
+    const auto set = [&value, choices](const std::string& text) {
+      value = static_cast<Enum>(std::find(choices.begin(), choices.end(), text) - choices.begin());
+    };
+    return add_text(names, set, name, true, help)->check(one_of(kind, choices));
+  }
+
+  /// Adds a flag for a number from low to high, or "auto", which leaves the value unset.
+  CLI::Option* add_auto(const std::string& names, std::optional<double>& value, double low, double high,
+                        const std::string& help);
 
   /// Adds a switch such as "--nesterov,!--no-nesterov".
   CLI::Option* add_switch(const std::string& names, bool& value, const std::string& help);
@@ -59,6 +88,9 @@ class CommandLine {
     }
   }
 
+  /// A flag whose text is handed to `set`; `now` says the value as text.
+  CLI::Option* add_text(const std::string& names, std::function<void(const std::string&)> set,
+                        std::function<std::string()> now, bool is_text, const std::string& help);
   void remember(const CLI::Option* option, bool is_text, std::function<std::string()> value);
 
   CLI::App app_;
@@ -70,18 +102,6 @@ class CommandLine {
   };
   std::vector<Value> values_;
 };
-
-/// Accepts a known name, and otherwise says the nearest one and all of them.
-CLI::Validator one_of(const std::string& kind, const std::vector<std::string>& known);
-
-/// Accepts any text but the empty one.
-CLI::Validator not_empty();
-
-/// Accepts the name of a single folder.
-CLI::Validator folder_name();
-
-/// Accepts a number from low to high.
-CLI::Validator between(double low, double high);
 
 /// Runs a program's body: an Error becomes one line on stderr and exit code 1, a UsageError exit code 2.
 int run_program(const char* name, const std::function<void()>& body);

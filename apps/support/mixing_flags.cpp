@@ -3,24 +3,65 @@
 #include "engine/names.h"
 
 namespace apps {
+namespace {
+
+/// Accepts a list of policies.
+CLI::Validator policy_list() {
+  CLI::Validator names = one_of("policy", engine::names_of(mixup::policies()));
+  return CLI::Validator(
+      [](std::string& list) {
+        try {
+          mixup::parse_policies(list, {});
+          return std::string();
+        } catch (const engine::Error& error) {
+          return std::string(error.what());
+        }
+      },
+      names.get_description());
+}
+
+}  // namespace
 
 void add_mixing_flags(CommandLine& line, MixingOptions& o) {
-  std::string own;
-  for (const auto& entry : mixup::policies()) {
-    if (entry.alpha > 0) own += engine::text(own.empty() ? "" : ", ", entry.name, " ", entry.alpha);
-  }
-  line.add("--mix", o.mix, "How images are mixed")->check(one_of("policy", engine::names_of(mixup::policies())));
-  line.add("--mix-alpha", o.alpha, "lambda ~ Beta(alpha, alpha); 0: the policy's own (" + own + ")")
+  line.add(
+          "--mix", o.mix,
+          "How images are mixed: a policy, or several that take turns, such as mixup+cutmix or with alphas and weights "
+          "mixup@0.8:1+cutmix@1:3")
+      ->check(policy_list());
+  line.add_auto("--mix-alpha,--mixup", o.policy.alpha, 1e-3, 1e6,
+                "lambda ~ Beta(alpha, alpha), for every policy of --mix; auto: customary for policy and data set");
+  line.add_auto("--mix-switch-prob,--mixup-switch-prob", o.policy.switch_prob, 0, 1,
+                "How often the second of two policies has its turn; auto: as their weights say, or half the time");
+  line.add("--mix-prob,--mixup-prob", o.policy.prob, "Share of the batches, or images, that are mixed")
+      ->check(between(0, 1));
+  line.add_choice("--mix-mode,--mixup-mode", o.policy.draws, "mode", {"batch", "elem"},
+                  "One lambda and mask a batch, or one for each image");
+  line.add("--mix-off-epoch,--mixup-off-epoch", o.policy.off_epoch, "Mix in so many epochs only; 0: in all")
       ->check(between(0, 1e6));
-  line.add("--mix-prob", o.prob, "Share of the batches that are mixed")->check(between(0, 1));
 }
 
-void resolve(MixingOptions& o) {
-  if (o.alpha == 0) o.alpha = engine::find_named(mixup::policies(), "policy", o.mix).alpha;
+void resolve(MixingOptions& o, data::Family family) {
+  o.policy.family = family;
+  try {
+    const std::vector<mixup::Choice> choices = mixup::parse_policies(o.mix, o.policy);
+    o.policy.switch_prob.reset();
+    o.policy.alpha.reset();
+    o.mix = mixup::list_of(choices);
+    if (choices.size() > 1) return;
+    o.mix = choices[0].entry->name;
+    if (choices[0].alpha > 0) o.policy.alpha = choices[0].alpha;
+  } catch (const engine::Error& error) {
+    throw UsageError(error.what());
+  }
 }
 
-mixup::Policy make_policy(const MixingOptions& o) {
-  return mixup::make_policy(o.mix, {.alpha = o.alpha, .prob = o.prob});
+void require_stages(const MixingOptions& o, int stages) {
+  for (const mixup::Choice& choice : mixup::parse_policies(o.mix, o.policy)) {
+    ENSURE(choice.entry->stages <= stages + 1, choice.entry->name, " mixes in stages 0 to ", choice.entry->stages - 1,
+           " of a network, and this one has ", stages);
+  }
 }
+
+mixup::Policy make_policy(const MixingOptions& o) { return mixup::make_policy(o.mix, o.policy); }
 
 }  // namespace apps

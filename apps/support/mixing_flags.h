@@ -7,18 +7,21 @@
 
 namespace apps {
 
-/// Which policy mixes the images, bound to --mix, --mix-alpha and --mix-prob.
+/// Which policies mix the images, and how often: --mix and the flags that begin so.
 struct MixingOptions {
   std::string mix = "none";
-  double alpha = 0, prob = 1;  // alpha 0: the policy's own
+  mixup::PolicyOptions policy = {};
 };
 
 void add_mixing_flags(CommandLine& line, MixingOptions& options);
 
-/// Fills in the policy's own alpha where none was given.
-void resolve(MixingOptions& options);
+/// Fills in the policies' own alphas for a family of data sets where none was given, and checks what was.
+void resolve(MixingOptions& options, data::Family family);
 
 /// The policy; the options must be resolved.
 mixup::Policy make_policy(const MixingOptions& options);
+
+/// An Error where a policy mixes in later stages than a network has.
+void require_stages(const MixingOptions& options, int stages);
 
 }  // namespace apps

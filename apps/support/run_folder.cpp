@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cctype>
 #include <cerrno>
+#include <cmath>
 #include <cstdio>
 #include <cstring>
 #include <ctime>
@@ -53,7 +54,7 @@ RunFolder::RunFolder(const fs::path& output, const std::string& experiment, cons
   ENSURE(made, path_.string(), ": exists already and is left as it is; choose another --experiment");
 
   summary_.open(path_ / "summary.csv");
-  append_line("epoch,train_loss,eval_loss,eval_top1,eval_top5,lr");
+  append_line("epoch,train_loss,eval_loss,eval_top1,eval_top5,mixed_top1,mixed_top2,lr");
 }
 
 void RunFolder::write_arguments(const Arguments& arguments) const {
@@ -67,9 +68,14 @@ void RunFolder::write_arguments(const Arguments& arguments) const {
 }
 
 void RunFolder::append(const EpochSummary& row) {
+  const auto percent = [](double value) {
+    char text[16];
+    std::snprintf(text, sizeof text, "%.4f", value);
+    return std::string(std::isnan(value) ? "" : text);
+  };
   char line[256];
-  std::snprintf(line, sizeof line, "%ld,%.6f,%.6f,%.4f,%.4f,%.8g", row.epoch, row.train_loss, row.eval_loss,
-                row.eval_top1, row.eval_top5, row.lr);
+  std::snprintf(line, sizeof line, "%ld,%.6f,%.6f,%.4f,%.4f,%s,%s,%.8g", row.epoch, row.train_loss, row.eval_loss,
+                row.eval_top1, row.eval_top5, percent(row.mixed_top1).c_str(), percent(row.mixed_top2).c_str(), row.lr);
   append_line(line);
 }
 

@@ -18,8 +18,9 @@ using Arguments = std::vector<Argument>;
 struct EpochSummary {
   int64_t epoch;  // from 1
   double train_loss, eval_loss;
-  double eval_top1, eval_top5;  // percent
-  double lr;                    // of the last step
+  double eval_top1, eval_top5;    // percent
+  double mixed_top1, mixed_top2;  // percent; NaN, an empty field, where nothing was mixed
+  double lr;                      // of the last step
 };
 
 /// The folder a run writes to, by timm's names: args.yaml, summary.csv, last.safetensors. Always a new one.

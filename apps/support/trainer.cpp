@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstdio>
 
+#include "apps/support/evaluation.h"
 #include "apps/support/progress.h"
 #include "data/loader.h"
 #include "engine/names.h"
@@ -27,38 +28,11 @@ using nn::Mode;
 
 namespace {
 
-struct Evaluation {
-  double loss, top1, top5;  // mean cross entropy; percent
-};
-
-/// How many classes score higher than the label; of equal scores the lower class counts as higher, and so does a NaN.
-int rank_of(const float* logits, int classes, int label) {
-  int rank = 0;
-  for (int c = 0; c < classes; ++c) {
-    const bool lower = logits[c] < logits[label] || (logits[c] == logits[label] && c >= label);
-    rank += !lower;
-  }
-  return rank;
-}
-
-Evaluation evaluate(nn::Module& network, Loader& loader) {
-  const engine::NoGrad no_grad;
-  const mixup::Loss cross_entropy = mixup::make_loss("ce", {});
-  double loss = 0, top1 = 0, top5 = 0, count = 0;
-  loader.start(0);
-  for (Batch batch; loader.next(batch);) {
-    const Variable logits = network.forward(Variable(batch.images), Mode::eval);
-    const auto n = static_cast<double>(batch.count());
-    loss += n * cross_entropy(logits, mixup::targets(mixup::unmixed(batch), batch.labels)).value().item();
-    const int classes = static_cast<int>(logits.shape()[1]);
-    for (int64_t i = 0; i < batch.count(); ++i) {
-      const int rank = rank_of(logits.value().data() + i * classes, classes, batch.labels[static_cast<size_t>(i)]);
-      top1 += rank < 1;
-      top5 += rank < 5;
-    }
-    count += n;
-  }
-  return {loss / count, 100 * top1 / count, 100 * top5 / count};
+/// Two digits after the point, or a dash where nothing was measured.
+std::string percent(double value) {
+  char text[16];
+  std::snprintf(text, sizeof text, "%.2f", value);
+  return std::isnan(value) ? "-" : text;
 }
 
 int64_t steps_of(double epochs, int64_t batches) { return std::llround(epochs * static_cast<double>(batches)); }
@@ -72,8 +46,7 @@ void add_trainer_flags(CommandLine& line, TrainerOptions& o) {
 
   line.group("Mixing and loss");
   add_mixing_flags(line, o.mixing);
-  line.add("--loss", o.loss, "Loss of the mixed targets")->check(one_of("loss", engine::names_of(mixup::losses())));
-  line.add("--dm-eta", o.dm_eta, "Weight of the decoupled term of --loss dm")->check(between(0, 1e6));
+  add_loss_flags(line, o.loss);
 
   line.group("Training");
   line.add("--epochs", o.epochs, "Passes over the training set")->check(between(1, 1e6));
@@ -108,12 +81,14 @@ void add_trainer_flags(CommandLine& line, TrainerOptions& o) {
       ->check(between(1, 1e9));
 }
 
-void resolve(TrainerOptions& o) {
+void resolve(TrainerOptions& o, data::Family family) {
   if (o.warmup_epochs > static_cast<double>(o.epochs)) {
     throw UsageError("--warmup-epochs is above --epochs: the learning rate would never reach --lr");
   }
   engine::require_device(o.device == "cuda" ? engine::Device::cuda : engine::Device::cpu);
-  resolve(o.mixing);
+  resolve(o.mixing, family);
+  if (o.mixing.mix != "none" && o.batch_size < 2)
+    throw UsageError("--mix: a batch of one image has no partner to offer");
   if (o.threads == 0) o.threads = engine::threads();
   engine::set_threads(o.threads);
   engine::set_conv_algorithm(o.conv);
@@ -129,7 +104,8 @@ void train(const TrainerOptions& o, const Arguments& arguments, const data::Data
   const auto classes = static_cast<int64_t>(train_set.classes.size());
   const auto network = nn::make_network(o.model, {.classes = classes, .size = train_set.size, .seed = o.seed});
   const mixup::Policy policy = make_policy(o.mixing);
-  const mixup::Loss criterion = mixup::make_loss(o.loss, {.dm_eta = o.dm_eta});
+  require_stages(o.mixing, network->stages());
+  const mixup::Loss criterion = mixup::make_loss(o.loss.loss, o.loss.options);
   nn::Sgd optimizer(*network, {.momentum = static_cast<float>(o.momentum),
                                .weight_decay = static_cast<float>(o.weight_decay),
                                .nesterov = o.nesterov,
@@ -150,7 +126,9 @@ void train(const TrainerOptions& o, const Arguments& arguments, const data::Data
   for (const Argument& argument : arguments) std::printf("%-16s %s\n", argument.name.c_str(), argument.value.c_str());
   std::printf("\n%s: %ld parameters; %s: %ld training and %ld test images, %ld classes\n\n", o.model.c_str(),
               nn::count_parameters(*network), train_set.name.c_str(), train_set.count(), test_set.count(), classes);
-  std::printf("epoch  train loss  eval loss   top-1 %%   top-5 %%        lr  images/s  data wait    time\n");
+  std::printf(
+      "epoch  train loss  eval loss   top-1 %%   top-5 %%  mixed top-1  mixed top-2        lr  images/s  data wait    "
+      "time\n");
   std::fflush(stdout);
 
   Progress progress(o.log_interval);
@@ -168,15 +146,14 @@ void train(const TrainerOptions& o, const Arguments& arguments, const data::Data
     for (Batch batch; step < last_step && loader.next(batch);) {
       Rng rng(o.seed, Purpose::mix, static_cast<uint32_t>(batch.epoch), static_cast<uint32_t>(batch.step));
       const mixup::Plan plan = policy(batch, rng);
-      const Variable images(mixup::apply(plan, batch.images));
-      const Variable loss = criterion(network->forward(images, Mode::train), mixup::targets(plan, batch.labels));
+      const Variable logits = mixup::forward(*network, plan, batch.images, Mode::train);
+      const Variable loss = criterion(logits, mixup::targets(plan, batch.labels));
+      loss_sum += loss.value().item();
       engine::backward(loss);
       lr = schedule(step);
       optimizer.step(static_cast<float>(lr));
 
       ++step;
-      loss_sum += loss.value().item();
-      ENSURE(std::isfinite(loss_sum), "the loss is ", loss.value().item(), " in step ", step, ": try a lower --lr");
       progress.show({epoch + 1, o.epochs, step - first_step, last_step - first_step,
                      loss_sum / static_cast<double>(step - first_step), lr, speed(),
                      static_cast<double>((steps - step) * o.batch_size) / speed(), waited()});
@@ -184,13 +161,15 @@ void train(const TrainerOptions& o, const Arguments& arguments, const data::Data
     const double images_per_second = speed(), data_wait = waited();
     progress.note("evaluating");
     evaluation = evaluate(*network, test_loader);
+    const MixedEvaluation mixed = evaluate_mixed(*network, test_loader, policy);
     progress.clear();
 
     const double train_loss = loss_sum / static_cast<double>(step - first_step);
-    run.append({epoch + 1, train_loss, evaluation.loss, evaluation.top1, evaluation.top5, lr});
+    run.append({epoch + 1, train_loss, evaluation.loss, evaluation.top1, evaluation.top5, mixed.top1, mixed.top2, lr});
     nn::save_weights(*network, run.path() / "last.safetensors");
-    std::printf("%5ld  %10.4f  %9.4f  %8.2f  %8.2f  %8.5f  %8.0f  %8.1f%%  %6s\n", epoch + 1, train_loss,
-                evaluation.loss, evaluation.top1, evaluation.top5, lr, images_per_second, 100 * data_wait,
+    std::printf("%5ld  %10.4f  %9.4f  %8.2f  %8.2f  %11s  %11s  %8.5f  %8.0f  %8.1f%%  %6s\n", epoch + 1, train_loss,
+                evaluation.loss, evaluation.top1, evaluation.top5, percent(mixed.top1).c_str(),
+                percent(mixed.top2).c_str(), lr, images_per_second, 100 * data_wait,
                 clock_time(watch.seconds()).c_str());
     std::fflush(stdout);
   }

@@ -3,6 +3,7 @@
 #include <string>
 
 #include "apps/support/command_line.h"
+#include "apps/support/loss_flags.h"
 #include "apps/support/mixing_flags.h"
 #include "apps/support/run_folder.h"
 #include "data/dataset.h"
@@ -14,8 +15,7 @@ struct TrainerOptions {
   std::string model = "resnet20", init_checkpoint;
 
   MixingOptions mixing;
-  std::string loss = "ce";
-  double dm_eta = 0.1;
+  LossFlags loss;
 
   int64_t epochs = 10, max_steps = 0;  // max_steps 0: no limit
   int64_t batch_size = 128;
@@ -36,7 +36,7 @@ struct TrainerOptions {
 void add_trainer_flags(CommandLine& line, TrainerOptions& options);
 
 /// Fills in what was left to be chosen, prepares the threads, and checks the device.
-void resolve(TrainerOptions& options);
+void resolve(TrainerOptions& options, data::Family family);
 
 /// Makes the run folder, trains, evaluates after every epoch, and prints a table of the epochs. `arguments` are what
 /// the run folder and the first lines tell about the run.

@@ -1,4 +1,5 @@
-#include <algorithm>
+#include "engine/softmax.h"
+
 #include <cmath>
 #include <vector>
 
@@ -10,17 +11,6 @@ namespace {
 
 constexpr int64_t rows_per_chunk = 16;
 
-/// log sum exp of a row, shifted by its maximum so that nothing overflows; returned relative to that maximum.
-struct LogSumExp {
-  float max, log_sum;
-};
-LogSumExp log_sum_exp(const float* row, int64_t c) {
-  const float max = *std::max_element(row, row + c);
-  float sum = 0;
-  for (int64_t k = 0; k < c; ++k) sum += std::exp(row[k] - max);
-  return {max, std::log(sum)};
-}
-
 }  // namespace
 
 void log_softmax(const Tensor& x, Tensor& y) {
@@ -29,8 +19,8 @@ void log_softmax(const Tensor& x, Tensor& y) {
     for (int64_t i = begin; i < end; ++i) {
       const float* in = x.data() + i * c;
       float* out = y.data() + i * c;
-      const auto [max, log_sum] = log_sum_exp(in, c);
-      for (int64_t k = 0; k < c; ++k) out[k] = (in[k] - max) - log_sum;
+      const Softmax<float> softmax(in, c);
+      for (int64_t k = 0; k < c; ++k) out[k] = softmax.log_probability(in[k]);
     }
   });
 }
@@ -54,14 +44,14 @@ void softmax_cross_entropy(const Tensor& logits, const Tensor& target, Tensor& l
     for (int64_t i = begin; i < end; ++i) {
       const float *z = logits.data() + i * c, *t = target.data() + i * c;
       float* dz = dlogits.data() + i * c;
-      const auto [max, log_sum] = log_sum_exp(z, c);
+      const Softmax<float> softmax(z, c);
       double sum = 0, weight = 0;
       for (int64_t k = 0; k < c; ++k) {
         weight += t[k];
-        if (t[k] != 0) sum += t[k] * (log_sum - (z[k] - max));
+        if (t[k] != 0) sum -= t[k] * softmax.log_probability(z[k]);
       }
       for (int64_t k = 0; k < c; ++k) {
-        dz[k] = (static_cast<float>(weight) * std::exp((z[k] - max) - log_sum) - t[k]) / static_cast<float>(n);
+        dz[k] = (static_cast<float>(weight) * std::exp(softmax.log_probability(z[k])) - t[k]) / static_cast<float>(n);
       }
       row_loss[static_cast<size_t>(i)] = sum;
     }

@@ -2,14 +2,7 @@
 
 namespace mixup {
 
-/// Mixup (Zhang et al., 2018): every image becomes lambda of itself plus 1 - lambda of a random other one; one lambda a
-/// batch.
-Policy mixup(const PolicyOptions& options) {
-  return [alpha = options.alpha](const data::Batch& batch, engine::Rng& rng) {
-    const double lambda = rng.beta(alpha, alpha);
-    const auto n = static_cast<int>(batch.count());
-    return Plan{rng.permutation(n), engine::Tensor::full({n, 1, 1, 1}, static_cast<float>(lambda))};
-  };
-}
+/// Mixup (Zhang et al., 2018): every pixel is lambda of itself plus 1 - lambda of the donor's.
+Blend mixup(const Scene&, double alpha, engine::Rng& rng) { return {{static_cast<float>(rng.beta(alpha, alpha))}}; }
 
 }  // namespace mixup

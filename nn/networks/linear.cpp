@@ -5,11 +5,12 @@ namespace nn {
 namespace {
 
 /// Softmax regression on the pixels: what a network has to beat.
-class Flat : public Module {
+class Flat : public Network {
  public:
   Flat(const NetworkOptions& o, engine::Rng rng) : fc_(o.size * o.size * o.channels, o.classes, rng) {}
 
-  engine::Variable forward(const engine::Variable& x, Mode mode) override {
+  int stages() const override { return 0; }
+  engine::Variable forward(const engine::Variable& x, Mode mode, const AfterStage&) override {
     const int64_t n = x.shape()[0];
     return fc_.forward(engine::reshape(x, {n, x.shape().elements() / n}), mode);
   }
@@ -21,7 +22,7 @@ class Flat : public Module {
 
 }  // namespace
 
-std::unique_ptr<Module> linear(const NetworkOptions& options) {
+std::unique_ptr<Network> linear(const NetworkOptions& options) {
   return std::make_unique<Flat>(options, engine::Rng(options.seed, engine::Purpose::init));
 }
 

@@ -66,7 +66,7 @@ std::vector<Conv2d::Options> block_layers(const ResidualLayout& layout, int64_t 
           {.ic = inner, .oc = 4 * width, .kernel = 1, .pad = 0}};
 }
 
-class ResidualNetwork : public Module {
+class ResidualNetwork : public Network {
  public:
   ResidualNetwork(const ResidualLayout& layout, const NetworkOptions& options, Rng rng)
       : stem_({.ic = options.channels, .oc = layout.width}, rng) {
@@ -83,10 +83,12 @@ class ResidualNetwork : public Module {
     fc_.emplace(ic, options.classes, rng);
   }
 
-  Variable forward(const Variable& x, Mode mode) override {
+  int stages() const override { return static_cast<int>(stages_.size()); }
+  Variable forward(const Variable& x, Mode mode, const AfterStage& after) override {
     Variable y = stem_.forward_relu(x, mode);
-    for (auto& stage : stages_) {
-      for (auto& block : stage) y = block.forward(y, mode);
+    for (int stage = 0; stage < stages(); ++stage) {
+      for (auto& block : stages_[static_cast<size_t>(stage)]) y = block.forward(y, mode);
+      y = after(stage + 1, y);
     }
     return fc_->forward(engine::global_avg_pool(y), mode);
   }
@@ -109,7 +111,7 @@ class ResidualNetwork : public Module {
 
 }  // namespace
 
-std::unique_ptr<Module> residual_network(const ResidualLayout& layout, const NetworkOptions& options) {
+std::unique_ptr<Network> residual_network(const ResidualLayout& layout, const NetworkOptions& options) {
   return std::make_unique<ResidualNetwork>(layout, options, Rng(options.seed, engine::Purpose::init));
 }
 

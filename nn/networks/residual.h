@@ -20,6 +20,6 @@ struct ResidualLayout {
 
 /// Residual network (He et al., 2016) of basic blocks or bottlenecks with the stem for small pictures: one 3x3
 /// convolution, no max pooling. A shortcut that changes shape is a 1x1 convolution with batch norm.
-std::unique_ptr<Module> residual_network(const ResidualLayout& layout, const NetworkOptions& options);
+std::unique_ptr<Network> residual_network(const ResidualLayout& layout, const NetworkOptions& options);
 
 }  // namespace nn

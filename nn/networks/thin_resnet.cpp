@@ -4,15 +4,15 @@
 // the paper's shortcut between stages has no weights, this one is a 1x1 convolution.
 namespace nn {
 
-std::unique_ptr<Module> resnet20(const NetworkOptions& options) {
+std::unique_ptr<Network> resnet20(const NetworkOptions& options) {
   return residual_network({.blocks = {3, 3, 3}, .width = 16}, options);
 }
 
-std::unique_ptr<Module> resnet32(const NetworkOptions& options) {
+std::unique_ptr<Network> resnet32(const NetworkOptions& options) {
   return residual_network({.blocks = {5, 5, 5}, .width = 16}, options);
 }
 
-std::unique_ptr<Module> resnet56(const NetworkOptions& options) {
+std::unique_ptr<Network> resnet56(const NetworkOptions& options) {
   return residual_network({.blocks = {9, 9, 9}, .width = 16}, options);
 }
 

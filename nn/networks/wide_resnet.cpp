@@ -43,7 +43,7 @@ class WideBlock : public Module {
 
 /// Wide residual network of 28 layers (Zagoruyko, Komodakis, 2016): three stages of four blocks with 16, 32 and 64
 /// times `widen` channels, normalised before each convolution.
-class WideResNet : public Module {
+class WideResNet : public Network {
  public:
   WideResNet(int64_t widen, const NetworkOptions& options, Rng rng)
       : conv1_({.ic = options.channels, .oc = 16}, rng), bn1_(64 * widen) {
@@ -58,9 +58,13 @@ class WideResNet : public Module {
     fc_.emplace(ic, options.classes, rng);
   }
 
-  Variable forward(const Variable& x, Mode mode) override {
+  int stages() const override { return 3; }
+  Variable forward(const Variable& x, Mode mode, const AfterStage& after) override {
     Variable y = conv1_.forward(x, mode);
-    for (auto& block : blocks_) y = block->forward(y, mode);
+    for (size_t i = 0; i < blocks_.size(); ++i) {
+      y = blocks_[i]->forward(y, mode);
+      if (i % 4 == 3) y = after(static_cast<int>(i / 4) + 1, y);
+    }
     return fc_->forward(engine::global_avg_pool(bn1_.forward_relu(y, mode)), mode);
   }
 
@@ -82,11 +86,11 @@ class WideResNet : public Module {
 
 }  // namespace
 
-std::unique_ptr<Module> wrn28_2(const NetworkOptions& options) {
+std::unique_ptr<Network> wrn28_2(const NetworkOptions& options) {
   return std::make_unique<WideResNet>(2, options, Rng(options.seed, engine::Purpose::init));
 }
 
-std::unique_ptr<Module> wrn28_8(const NetworkOptions& options) {
+std::unique_ptr<Network> wrn28_8(const NetworkOptions& options) {
   return std::make_unique<WideResNet>(8, options, Rng(options.seed, engine::Purpose::init));
 }
 

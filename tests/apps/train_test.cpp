@@ -32,7 +32,7 @@ TEST_CASE("train_cifar writes a table, a run folder by timm's names, and says wh
   CHECK(run.err.find('\r') == std::string::npos);
 
   const std::string summary = content(scratch.path / "output/demo/summary.csv");
-  CHECK(summary.starts_with("epoch,train_loss,eval_loss,eval_top1,eval_top5,lr\n1,"));
+  CHECK(summary.starts_with("epoch,train_loss,eval_loss,eval_top1,eval_top5,mixed_top1,mixed_top2,lr\n1,"));
   CHECK(std::count(summary.begin(), summary.end(), '\n') == 3);
   const std::string arguments = content(scratch.path / "output/demo/args.yaml");
   for (const char* line : {"dataset: 'shapes'\n", "batch_size: 20\n", "mix: 'cutmix'\n", "loss: 'dm'\n",
@@ -77,7 +77,8 @@ TEST_CASE("flags may use - or _, have short and other names, and --help shows gr
   const Scratch scratch("flags");
   const Outcome help = run_program("train_cifar", "--help", scratch);
   CHECK(help.exit_code == 0);
-  for (const char* part : {"Mixing and loss:", "--dm-eta", "--batch-size", "=128", "Machine:", "{none,mixup,cutmix}"}) {
+  for (const char* part :
+       {"Mixing and loss:", "--dm-eta", "--batch-size", "=128", "Machine:", "{none,mixup,cutmix,manifoldmix"}) {
     CAPTURE(part);
     CHECK(help.out.find(part) != std::string::npos);
   }
@@ -118,7 +119,24 @@ TEST_CASE("bad input is one line and a non-zero exit code, before any run folder
            {"--batch-size -5", 2, "--batch-size"},
            {"--lr nan", 2, "--lr"},
            {"--mix-prob 1.5", 2, "from 0 to 1"},
-           {"--mix cutmix --mix-alpha 0.0001", 1, "mix-alpha: 0.0001 is below 0.001"},
+           {"--mix cutmix --mix-alpha 0.0001", 2, "--mix-alpha: '0.0001' is not a number from 0.001"},
+           {"--mix cutmix --mix-alpha 0", 2, "--mix-alpha: '0' is not a number"},
+           {"--mix cutmix --mix-alpha x", 2, "--mix-alpha: 'x' is not a number"},
+           {"--mix smoothmix --mix-alpha 1", 2, "mix-alpha: smoothmix has no alpha"},
+           {"--mix mixup+cutmux", 2, "did you mean 'cutmix'?"},
+           {"--mix mixup@0", 2, "mix-alpha: 0 is not from 0.001"},
+           {"--mix mixup --mix-switch-prob 0.3", 2, "mix-switch-prob: for two policies"},
+           {"--mix mixup --mix-mode image", 2, "unknown mode 'image': known: batch, elem"},
+           {"--mix mixup -b 1", 2, "a batch of one image has no partner to offer"},
+           {"--mix manifoldmix --model linear", 1,
+            "manifoldmix mixes in stages 0 to 2 of a network, and this one has 0"},
+           {"--loss dm --dm-eta -1", 2, "--dm-eta: '-1' is not a number from 0"},
+           {"--loss dm --dm-eta nan", 2, "--dm-eta"},
+           {"--loss dm --dm-sides left", 2, "unknown side 'left': known: both, minor, major, labeled"},
+           {"--loss dm-bce --dm-xi 0", 2, "--dm-xi: '0' is not a number"},
+           {"--loss dm-bce --dm-xi 1.5", 2, "--dm-xi: '1.5' is not a number"},
+           {"--loss dm-bce --dm-t -1", 2, "--dm-t: '-1' is not a number from 0"},
+           {"--smoothing 1", 2, "--smoothing"},
            {"--momentum 1", 2, "--momentum"},
            {"--threads 100000", 2, "--threads"},
            {"--seed -1", 2, "--seed"},
@@ -183,5 +201,5 @@ TEST_CASE("a loss that is no longer finite stops the run with one line") {
   const Scratch scratch("nan");
   const Outcome run = run_program("train_cifar", tiny + "--lr 100000 --model resnet20", scratch);
   CHECK(run.exit_code == 1);
-  CHECK(run.err.find("try a lower --lr") != std::string::npos);
+  CHECK(run.err.find("try a lower learning rate") != std::string::npos);
 }

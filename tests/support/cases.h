@@ -87,6 +87,14 @@ inline OpCase cross_entropy_case(const std::string& name, Shape x) {
           [=](const auto& in) { return reference::softmax_cross_entropy(in[0], Array(target)); }};
 }
 
+inline OpCase mix_case(const std::string& name, Shape x, Shape mask_shape, const std::vector<int>& partner) {
+  const Tensor mask = uniform(mask_shape, 23, 0, 1);
+  return {"mix " + name,
+          {uniform(x, 1)},
+          [=](const auto& in) { return engine::mix(in[0], partner, mask); },
+          [=](const auto& in) { return reference::mix(in[0], in[0], partner, Array(mask)); }};
+}
+
 /// The list. Those of several chunks exceed what one thread takes at a time, see the grains in engine/cpu.
 inline std::vector<OpCase> op_cases() {
   using Variables = std::vector<Variable>;
@@ -149,6 +157,20 @@ inline std::vector<OpCase> op_cases() {
        {uniform({3, 4, 5, 6}, 1)},
        [](const Variables& in) { return engine::global_avg_pool(in[0]); },
        [](const Arrays& in) { return reference::global_avg_pool(in[0]); }},
+
+      mix_case("by image", {3, 4, 5, 2}, {3, 1, 1, 1}, {2, 0, 1}),
+      mix_case("by pixel", {3, 4, 5, 2}, {3, 4, 5, 1}, {2, 0, 1}),
+      mix_case("with one donor, and with itself", {4, 2, 3, 2}, {4, 2, 3, 1}, {1, 1, 1, 3}),
+      mix_case("of one pixel", {3, 1, 1, 4}, {3, 1, 1, 1}, {1, 0, 2}),
+      {"mix with a source",
+       {uniform({2, 3, 4, 2}, 1)},
+       [](const Variables& in) {
+         return engine::mix(in[0], {1, 0}, uniform({2, 3, 4, 1}, 24, 0, 1), uniform({2, 3, 4, 2}, 25));
+       },
+       [](const Arrays& in) {
+         const Tensor mask = uniform({2, 3, 4, 1}, 24, 0, 1), source = uniform({2, 3, 4, 2}, 25);
+         return reference::mix(in[0], Array(source), {0, 1}, Array(mask));
+       }},
 
       log_softmax_case("few rows", {4, 6}),
       log_softmax_case("several chunks", {40, 6}),

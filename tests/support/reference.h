@@ -178,6 +178,19 @@ inline Array global_avg_pool(const Array& x) {
   return y;
 }
 
+/// Images y[i] = mask[i] x[i] + (1 - mask[i]) source[partner[i]], the mask (n, h, w, 1) or (n, 1, 1, 1).
+inline Array mix(const Array& x, const Array& source, const std::vector<int>& partner, const Array& mask) {
+  Array y(x.shape);
+  for (int64_t n = 0; n < x.shape[0]; ++n)
+    for (int64_t h = 0; h < x.shape[1]; ++h)
+      for (int64_t w = 0; w < x.shape[2]; ++w)
+        for (int64_t c = 0; c < x.shape[3]; ++c) {
+          const double share = mask.shape[1] == 1 && mask.shape[2] == 1 ? mask(n) : mask(n, h, w);
+          y(n, h, w, c) = share * x(n, h, w, c) + (1 - share) * source(partner[static_cast<size_t>(n)], h, w, c);
+        }
+  return y;
+}
+
 inline Array log_softmax(const Array& x) {
   Array y(x.shape);
   for (int64_t n = 0; n < x.shape[0]; ++n) {

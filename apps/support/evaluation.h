@@ -1,0 +1,25 @@
+#pragma once
+
+#include "data/loader.h"
+#include "mixup/policies.h"
+#include "nn/module.h"
+
+namespace apps {
+
+/// How a network does on pictures as they are: mean cross entropy, and the percentages whose class is the best, or
+/// among the five best.
+struct Evaluation {
+  double loss, top1, top5;
+};
+Evaluation evaluate(nn::Network& network, data::Loader& loader);
+
+/// How it does on mixed pictures of two classes (Liu et al., 2023): the percentages where the best class is one of the
+/// two, and where the two best are exactly these. NaN where the policy mixed no such pictures.
+struct MixedEvaluation {
+  double top1, top2;
+};
+/// Mixes the loader's batches by the policy with a seed of its own, the same at every call. Pictures that show one
+/// class alone do not count.
+MixedEvaluation evaluate_mixed(nn::Network& network, data::Loader& loader, const mixup::Policy& policy);
+
+}  // namespace apps

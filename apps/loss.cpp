@@ -6,7 +6,9 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "apps/support/chart.h"
 #include "apps/support/loss_flags.h"
+#include "engine/file.h"
 #include "engine/names.h"
 #include "mixup/losses.h"
 
@@ -53,12 +55,40 @@ std::vector<double> parse_logits(const std::string& list) {
   return logits;
 }
 
+/// The gradient on class a, on class b, and on the others together, for all shares: plain mixup cross entropy, or
+/// binary for a loss on sigmoids, as dashed lines beside the loss.
+apps::Chart gradient_chart(const apps::LossFlags& flags, const std::vector<double>& z, mixup::Pair pair) {
+  apps::Chart chart{"The gradient on the logits as the share of class a grows", "lambda", "gradient", {}};
+  const bool sigmoid = flags.loss.find("bce") != std::string::npos;
+  const auto draw = [&](const std::string& name, const mixup::LossOptions& options, bool dashed) {
+    const mixup::LossEntry& entry = engine::find_named(mixup::losses(), "loss", name);
+    apps::Series lines[] = {{name + ", class a", {}, 0, dashed},
+                            {name + ", class b", {}, 1, dashed},
+                            {name + ", the others", {}, 2, dashed}};
+    std::vector<double> gradient(z.size());
+    for (int i = 1; i < 200; ++i) {
+      pair.lambda = i / 200.0;
+      entry.explain(z.data(), static_cast<int>(z.size()), pair, options, gradient.data());
+      const double a = gradient[static_cast<size_t>(pair.a)], b = gradient[static_cast<size_t>(pair.b)];
+      double all = 0;
+      for (double slope : gradient) all += slope;
+      lines[0].points.emplace_back(pair.lambda, a);
+      lines[1].points.emplace_back(pair.lambda, b);
+      lines[2].points.emplace_back(pair.lambda, all - a - b);
+    }
+    chart.series.insert(chart.series.end(), std::begin(lines), std::end(lines));
+  };
+  draw(sigmoid ? "bce" : "ce", {}, true);
+  draw(flags.loss, flags.options, false);
+  return chart;
+}
+
 }  // namespace
 
 /// A calculator for one row of logits: the loss, its terms, its gradient, and how central differences agree with it.
 int main(int argc, char** argv) {
   return apps::run_program("loss", [&] {
-    std::string list = "2,1,0,-1";
+    std::string list = "2,1,0,-1", plot;
     mixup::Pair pair{0, 1, 0.3};
     apps::LossFlags flags{.loss = "dm"};
     bool json = false;
@@ -74,6 +104,7 @@ int main(int argc, char** argv) {
     line.group("Loss");
     apps::add_loss_flags(line, flags);
     line.group("Output");
+    line.add("--plot", plot, "File to draw the gradient for every lambda in, as SVG; needs two classes");
     line.add_switch("--json", json, "Print one JSON object");
     if (!line.parse(argc, argv)) return;
 
@@ -89,6 +120,10 @@ int main(int argc, char** argv) {
     const auto [loss, terms] = entry.explain(logits.data(), classes, pair, flags.options, gradient.data());
     const double error = difference_error(entry, logits, pair, flags.options, gradient);
 
+    if (!plot.empty()) {
+      if (pair.a == pair.b) throw apps::UsageError("--plot: --a and --b are the same class");
+      engine::write_file(plot, svg(gradient_chart(flags, logits, pair)));
+    }
     if (json) {
       ordered_json object{{"loss", ten_digits(loss)}};
       for (const auto& [term, value] : terms) object["terms"][term] = ten_digits(value);

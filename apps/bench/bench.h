@@ -15,7 +15,7 @@ struct Options {
   std::string model = "resnet18", kernel, loss = "ce", conv = "auto";
   int64_t batch = 128, size = 32, steps = 6, classes = 100;
   int threads = 0;
-  bool peak = false, overhead = false, data = false;
+  bool peak = false, overhead = false, data = false, policies = false;
 };
 
 /// Seconds of each of `steps` calls, after one that is not counted.
@@ -33,6 +33,9 @@ nlohmann::ordered_json time_overhead(const Options& options);
 
 /// Images a second that the loader and CutMix deliver, with nothing trained on them.
 nlohmann::ordered_json time_data(const Options& options);
+
+/// A table of what each policy takes to plan and to mix a batch, as a share of a training step.
+void time_policies(const Options& options);
 
 /// A table of one kernel at the shapes of a ResNet-18.
 void time_kernel(const Options& options);

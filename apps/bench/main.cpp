@@ -37,6 +37,7 @@ int main(int argc, char** argv) {
     line.add_switch("--peak", o.peak, "The limits of this machine, and the inner loop of the convolutions");
     line.add_switch("--overhead", o.overhead, "CutMix and the DM loss, as a share of a training step");
     line.add_switch("--data", o.data, "The loader with CutMix, and no training");
+    line.add_switch("--policies", o.policies, "Every policy, as a share of a training step");
     line.group("Settings");
     line.add("--model", o.model, "Network")->check(apps::one_of("model", engine::names_of(nn::networks())));
     line.add("--loss", o.loss, "Loss")->check(apps::one_of("loss", engine::names_of(mixup::losses())));
@@ -53,6 +54,7 @@ int main(int argc, char** argv) {
     engine::set_conv_algorithm(o.conv);
     if (o.peak) print_peaks(engine::threads());
     else if (o.overhead) std::cout << bench::time_overhead(o).dump() << '\n';
+    else if (o.policies) bench::time_policies(o);
     else if (o.data) std::cout << bench::time_data(o).dump() << '\n';
     else if (!o.kernel.empty()) bench::time_kernel(o);
     else std::cout << bench::time_steps(o).dump() << '\n';

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdio>
 
 #include "apps/bench/bench.h"
 #include "apps/support/progress.h"
@@ -135,6 +136,26 @@ ordered_json time_data(const Options& o) {
           {"batch", o.batch},
           {"threads", engine::threads()},
           {"img_s_median", rounded(median(rates))}};
+}
+
+void time_policies(const Options& o) {
+  const double step = median(step_seconds(o));
+  std::printf("%s, batch %ld, %ldx%ld: a step takes %.1f ms\n\n", o.model.c_str(), o.batch, o.size, o.size, 1e3 * step);
+  std::printf("%-12s %10s %14s %10s %10s\n", "policy", "plan ms", "plan ms, elem", "mix ms", "of a step");
+  const data::Batch batch{random_tensor({o.batch, o.size, o.size, 3}), random_targets(o).a};
+  for (const mixup::PolicyEntry& entry : mixup::policies()) {
+    engine::Rng rng(0, engine::Purpose::bench);
+    mixup::Plan plan;
+    const auto plan_seconds = [&](mixup::Draws draws) {
+      const mixup::Policy policy = mixup::make_policy(entry.name, {.draws = draws});
+      return median(seconds_of(50, [&] { plan = policy(batch, rng); }));
+    };
+    const double elem = plan_seconds(mixup::Draws::elem), together = plan_seconds(mixup::Draws::batch);
+    plan.stage = 0;
+    const double mix = median(seconds_of(50, [&] { mixup::apply(plan, batch.images); }));
+    std::printf("%-12s %10.2f %14.2f %10.2f %8.2f %%\n", entry.name, 1e3 * together, 1e3 * elem, 1e3 * mix,
+                100 * (together + mix) / step);
+  }
 }
 
 }  // namespace bench

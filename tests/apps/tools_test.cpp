@@ -40,6 +40,50 @@ TEST_CASE("loss takes negative logits first, large ones, and one class alone") {
   CHECK(plain.out.find("mce") != std::string::npos);
 }
 
+TEST_CASE("loss knows every loss with its options") {
+  const Scratch scratch("loss3");
+  const auto loss_of = [&](const std::string& arguments) {
+    const Outcome run = run_program("loss", "--logits 2,1,0,-1 --lambda 0.3 --json " + arguments, scratch);
+    CAPTURE(arguments);
+    CAPTURE(run.err);
+    REQUIRE(run.exit_code == 0);
+    const json o = json::parse(run.out);
+    CHECK(o["finite_difference_error"].get<double>() < 1e-9);
+    return o["loss"].get<double>();
+  };
+  for (const auto& [arguments, expected] :
+       std::initializer_list<std::pair<const char*, double>>{{"--loss ce", 1.1401896986},
+                                                             {"--loss dm --dm-sides labeled", 1.1571743005},
+                                                             {"--loss dm-bce", 2.8215985666},
+                                                             {"--loss dm-bce --kind interpolation", 2.5144934251},
+                                                             {"--loss dm-bce --dm-t 1 --dm-xi 1", 3.1465985666},
+                                                             {"--loss bce", 3.1465985666},
+                                                             {"--loss bce --bce-target two", 1.4465985666},
+                                                             {"--loss bce --bce-reduction mean", 3.1465985666 / 4}}) {
+    CHECK(std::abs(loss_of(arguments) - expected) < 1e-9);
+  }
+  const double mean = (0.4401896986 + 1.4401896986 + 2.4401896986 + 3.4401896986) / 4;  // of -log p
+  CHECK(std::abs(loss_of("--loss ce --smoothing 0.1") - (0.9 * 1.1401896986 + 0.1 * mean)) < 1e-9);
+}
+
+TEST_CASE("loss draws the gradient for every share as an SVG image") {
+  const Scratch scratch("plot");
+  CHECK(run_program("loss", "--loss dm --dm-eta 0.5 --plot g.svg", scratch).exit_code == 0);
+  const std::string image = content(scratch.path / "g.svg");
+  CHECK(image.starts_with("<svg xmlns='http://www.w3.org/2000/svg'"));
+  CHECK(image.ends_with("</svg>\n"));
+  CHECK(image.find("dm, the others") != std::string::npos);
+  const auto count = [&](const std::string& part) {
+    int times = 0;
+    for (size_t at = 0; (at = image.find(part, at)) != std::string::npos; ++at) ++times;
+    return times;
+  };
+  CHECK(count("<polyline") == 6);
+  CHECK(image.find("nan") == std::string::npos);
+  CHECK(run_program("loss", "--a 1 --b 1 --plot h.svg", scratch).exit_code == 2);
+  CHECK_FALSE(std::filesystem::exists(scratch.path / "h.svg"));
+}
+
 TEST_CASE("loss, mixes and bench refuse bad input with one line") {
   const Scratch scratch("tools");
   struct Call {
@@ -54,7 +98,12 @@ TEST_CASE("loss, mixes and bench refuse bad input with one line") {
                                                       {"loss", "--logits nan,1", 2},
                                                       {"loss", "--logits inf,1", 2},
                                                       {"loss", "--loss nothing", 2},
+                                                      {"loss", "--loss dm-bce --dm-t -1", 2},
+                                                      {"loss", "--dm-eta -1", 2},
+                                                      {"loss", "--plot /proc/none/a.svg", 1},
                                                       {"mixes", "--mix nothing", 2},
+                                                      {"mixes", "--all --mix-alpha 1", 2},
+                                                      {"mixes", "--mix cutmix -b 1", 1},
                                                       {"mixes", "--dataset cifar10", 1},
                                                       {"mixes", "--output /proc/none/a.png", 1},
                                                       {"mixes", "--batch-size 0", 2},
@@ -86,6 +135,20 @@ TEST_CASE("mixes writes a PNG and tells partner, lambda and mask mean of each im
   CHECK(content(scratch.path / "sheet.png").starts_with("\x89PNG\r\n"));
   const Outcome plain = run_program("mixes", "--mix mixup", scratch);
   CHECK(plain.out == "wrote mixes.png\n");
+}
+
+TEST_CASE("mixes shows every policy on the same pairs of images") {
+  const Scratch scratch("all");
+  const Outcome run = run_program("mixes", "--all --mix-mode elem --json", scratch);
+  CHECK(run.exit_code == 0);
+  const json o = json::parse(run.out);
+  REQUIRE(o["policies"].size() == 8);
+  for (const json& policy : o["policies"]) {
+    CAPTURE(policy["policy"]);
+    REQUIRE(policy["images"].size() == 8);
+    for (size_t i = 0; i < 8; ++i) CHECK(policy["images"][i]["partner"] == o["policies"][0]["images"][i]["partner"]);
+  }
+  CHECK(content(scratch.path / "mixes.png").starts_with("\x89PNG\r\n"));
 }
 
 TEST_CASE("class names that the font does not know are no trouble") {
@@ -121,5 +184,14 @@ TEST_CASE("bench prints one JSON line for steps and a table for a kernel") {
     CHECK(run.exit_code == 0);
     CHECK(run.out.find("GFLOP/s") != std::string::npos);
     CHECK(run.out.find("inf") == std::string::npos);
+  }
+}
+
+TEST_CASE("bench prints what each policy costs") {
+  const Scratch scratch("costs");
+  const Outcome run = run_program("bench", "--policies --model resnet20 --batch 4 --steps 1", scratch);
+  CHECK(run.exit_code == 0);
+  for (const char* name : {"none", "mixup", "cutmix", "saliencymix", "smoothmix"}) {
+    CHECK(run.out.find(std::string("\n") + name + " ") != std::string::npos);
   }
 }

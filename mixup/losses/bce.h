@@ -22,7 +22,7 @@ Real binary_cross_entropy(const Real* z, int classes, const Pair& pair, const Ro
   return loss;
 }
 
-/// What the losses on sigmoids share: smoothed labels, and whether the classes are summed or averaged.
+/// What the losses on sigmoids share once they have a target: it is smoothed, and the classes are summed or averaged.
 class SigmoidLoss {
  public:
   explicit SigmoidLoss(const LossOptions& options)
@@ -30,12 +30,14 @@ class SigmoidLoss {
 
   /// A target above 1, from two shares of the same class, counts as 1.
   template <class Real>
-  Real operator()(const Real* z, int classes, const Pair& pair, RowTarget<Real> target, Real* dz) const {
+  RowLoss<Real> operator()(const Real* z, int classes, const Pair& pair, RowTarget<Real> target, Real* dz) const {
     if (pair.a == pair.b) target = {std::min<Real>(1, target.a + target.b), 0};
-    const Real sum = binary_cross_entropy(z, classes, pair, smoothed(target, smoothing_, classes), dz);
-    if (!mean_) return sum;
-    for (int c = 0; c < classes; ++c) dz[c] /= static_cast<Real>(classes);
-    return sum / static_cast<Real>(classes);
+    Real loss = binary_cross_entropy(z, classes, pair, smoothed(target, smoothing_, classes), dz);
+    if (mean_) {
+      loss /= static_cast<Real>(classes);
+      for (int c = 0; c < classes; ++c) dz[c] /= static_cast<Real>(classes);
+    }
+    return {loss, {{{"mbce", loss}, {"target_a", target.a}, {"target_b", target.b}}}};
   }
 
  private:
@@ -54,8 +56,7 @@ class MixupBinaryCrossEntropy {
   RowLoss<Real> operator()(const Real* z, int classes, const Pair& pair, Real* dz) const {
     RowTarget<Real> target = shares_of<Real>(pair);
     if (two_) target = {target.a > 0 ? Real(1) : 0, target.b > 0 ? Real(1) : 0};
-    const Real loss = bce_(z, classes, pair, target, dz);
-    return {loss, {{{"mbce", loss}, {"target_a", target.a}, {"target_b", target.b}}}};
+    return bce_(z, classes, pair, target, dz);
   }
 
  private:

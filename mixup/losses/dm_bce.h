@@ -26,9 +26,8 @@ class DecoupledBinaryCrossEntropy {
   RowLoss<Real> operator()(const Real* z, int classes, const Pair& pair, Real* dz) const {
     const bool cuts = pair.kind == Kind::cutting;
     const auto t = static_cast<Real>(t_.value_or(cuts ? 1 : 0.5)), xi = static_cast<Real>(xi_.value_or(cuts ? 0.8 : 1));
-    const RowTarget<Real> shares = shares_of<Real>(pair), target{rescaled(shares.a, t, xi), rescaled(shares.b, t, xi)};
-    const Real loss = bce_(z, classes, pair, target, dz);
-    return {loss, {{{"mbce", loss}, {"target_a", target.a}, {"target_b", target.b}}}};
+    const RowTarget<Real> shares = shares_of<Real>(pair);
+    return bce_(z, classes, pair, {rescaled(shares.a, t, xi), rescaled(shares.b, t, xi)}, dz);
   }
 
  private:

@@ -141,7 +141,7 @@ int main(int argc, char** argv) {
     const data::Family family = data::family_of(dataset_name);
     std::vector<apps::MixingOptions> policies;
     for (const std::string& list : lists) {
-      policies.push_back({list, mixing.policy});
+      policies.push_back({.mix = list, .policy = mixing.policy});
       resolve(policies.back(), family);
     }
     const data::Dataset dataset =

@@ -28,7 +28,7 @@ void add_mixing_flags(CommandLine& line, MixingOptions& o) {
           "How images are mixed: a policy, or several that take turns, such as mixup+cutmix or with alphas and weights "
           "mixup@0.8:1+cutmix@1:3")
       ->check(policy_list());
-  line.add_auto("--mix-alpha,--mixup", o.policy.alpha, 1e-3, 1e6,
+  line.add_auto("--mix-alpha", o.policy.alpha, 1e-3, 1e6,
                 "lambda ~ Beta(alpha, alpha), for every policy of --mix; auto: customary for policy and data set");
   line.add_auto("--mix-switch-prob,--mixup-switch-prob", o.policy.switch_prob, 0, 1,
                 "How often the second of two policies has its turn; auto: as their weights say, or half the time");
@@ -42,6 +42,13 @@ void add_mixing_flags(CommandLine& line, MixingOptions& o) {
 
 void resolve(MixingOptions& o, data::Family family) {
   o.policy.family = family;
+  if (o.mixup > 0 || o.cutmix > 0) {
+    if (o.mix != "none") throw UsageError("--mix: not together with --mixup or --cutmix");
+    if (o.policy.alpha) throw UsageError("--mix-alpha: not together with --mixup or --cutmix, which are alphas");
+    const std::string mixup = engine::text("mixup@", o.mixup), cutmix = engine::text("cutmix@", o.cutmix);
+    o.mix = o.cutmix == 0 ? mixup : o.mixup == 0 ? cutmix : mixup + "+" + cutmix;
+    o.mixup = o.cutmix = 0;
+  }
   try {
     const std::vector<mixup::Choice> choices = mixup::parse_policies(o.mix, o.policy);
     o.policy.switch_prob.reset();

@@ -10,6 +10,7 @@ namespace apps {
 /// Which policies mix the images, and how often: --mix and the flags that begin so.
 struct MixingOptions {
   std::string mix = "none";
+  double mixup = 0, cutmix = 0;  // alphas, timm's way to say mixup@..., cutmix@..., or both by turns; 0: not that one
   mixup::PolicyOptions policy = {};
 };
 

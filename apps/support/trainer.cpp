@@ -46,6 +46,9 @@ void add_trainer_flags(CommandLine& line, TrainerOptions& o) {
 
   line.group("Mixing and loss");
   add_mixing_flags(line, o.mixing);
+  line.add("--mixup", o.mixing.mixup, "Alpha of mixup, as timm has it: --mix mixup@0.8 for --mixup 0.8")
+      ->check(between(0, 1e6));
+  line.add("--cutmix", o.mixing.cutmix, "Alpha of cutmix; with --mixup both take turns")->check(between(0, 1e6));
   add_loss_flags(line, o.loss);
 
   line.group("Training");

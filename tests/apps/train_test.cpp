@@ -124,6 +124,9 @@ TEST_CASE("bad input is one line and a non-zero exit code, before any run folder
            {"--mix cutmix --mix-alpha x", 2, "--mix-alpha: 'x' is not a number"},
            {"--mix smoothmix --mix-alpha 1", 2, "mix-alpha: smoothmix has no alpha"},
            {"--mix mixup+cutmux", 2, "did you mean 'cutmix'?"},
+           {"--mix cutmix --mixup 1", 2, "--mix: not together with --mixup"},
+           {"--mixup 1 --mix-alpha 1", 2, "--mix-alpha: not together with --mixup"},
+           {"--mixup -1", 2, "--mixup"},
            {"--mix mixup@0", 2, "mix-alpha: 0 is not from 0.001"},
            {"--mix mixup --mix-switch-prob 0.3", 2, "mix-switch-prob: for two policies"},
            {"--mix mixup --mix-mode image", 2, "unknown mode 'image': known: batch, elem"},
@@ -172,6 +175,22 @@ TEST_CASE("args.yaml holds every digit of a number, and the last of two equal fl
   const std::string yaml = content(scratch.path / "output/on/args.yaml");
   CHECK(yaml.find("lr: 0.0123456789\n") != std::string::npos);
   CHECK(yaml.find("experiment: 'on'\n") != std::string::npos);
+}
+
+TEST_CASE("timm's --mixup and --cutmix are alphas, and both together take turns") {
+  const Scratch scratch("timm");
+  const std::string arguments = "--shapes-train 40 --shapes-test 20 -b 20 --max-steps 1 --model linear ";
+  for (const auto& [flags, expected] : std::initializer_list<std::pair<const char*, const char*>>{
+           {"--mixup 0.8", "mix: 'mixup'\nmix_alpha: 0.8\n"},
+           {"--mixup 0.8 --cutmix 1.0", "mix: 'mixup@0.8:1+cutmix@1:1'\nmix_alpha: auto\n"},
+           {"--mixup 0.8 --cutmix 1.0 --mixup-switch-prob 0.25",
+            "mix: 'mixup@0.8:0.75+cutmix@1:0.25'\nmix_alpha: auto\n"},
+           {"--mix cutmix", "mix: 'cutmix'\nmix_alpha: 0.2\n"}}) {
+    CAPTURE(flags);
+    const std::string name = "run" + std::to_string(std::string(flags).size());
+    REQUIRE(run_program("train_cifar", arguments + flags + " --experiment " + name, scratch).exit_code == 0);
+    CHECK(content(scratch.path / "output" / name / "args.yaml").find(expected) != std::string::npos);
+  }
 }
 
 TEST_CASE("training can start from the weights of another run") {

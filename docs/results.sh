@@ -1,25 +1,27 @@
 #!/usr/bin/env bash
 # The table of docs/results.md: ResNet-20 on CIFAR-10 with Mixup and CutMix, cross entropy against DM(CE), three seeds each.
 #   docs/results.sh DATA_DIR [OUTPUT_DIR] [EPOCHS]
-# Runs that are there already are not repeated.
+# One run a core at a time; the result does not depend on it. Runs that are there already are not repeated.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-data=${1:?the folder of cifar-10-batches-bin} output=${2:-output/results} epochs=${3:-10}
+export data=${1:?the folder of cifar-10-batches-bin} output=${2:-output/results} epochs=${3:-10}
 policies=(mixup cutmix) losses=(ce dm) seeds=(1 2 3)
 mkdir -p "$output"
 
+run() {  # policy, loss, seed
+  local name=$1-$2-$3
+  grep -q '^final accuracy' "$output/$name.log" 2>/dev/null && return
+  rm -rf "${output:?}/$name"
+  build/apps/train_cifar --dataset cifar10 --data-dir "$data" --model resnet20 --mix "$1" --mix-alpha 1 --loss "$2" --seed "$3" \
+    --epochs "$epochs" --batch-size 128 --lr 0.1 --nesterov --weight-decay 5e-4 --threads 1 \
+    --output "$output" --experiment "$name" >"$output/$name.log" 2>/dev/null
+}
+export -f run
 for seed in "${seeds[@]}"; do
   for policy in "${policies[@]}"; do
-    for loss in "${losses[@]}"; do
-      name=$policy-$loss-$seed
-      grep -q '^final accuracy' "$output/$name.log" 2>/dev/null && continue
-      rm -rf "${output:?}/$name"
-      build/apps/train_cifar --dataset cifar10 --data-dir "$data" --model resnet20 --mix "$policy" --mix-alpha 1 --loss "$loss" \
-        --epochs "$epochs" --batch-size 128 --lr 0.1 --nesterov --weight-decay 5e-4 --seed "$seed" \
-        --output "$output" --experiment "$name" >"$output/$name.log" 2>/dev/null
-    done
+    for loss in "${losses[@]}"; do echo "$policy $loss $seed"; done
   done
-done
+done | xargs -P "$(nproc)" -L 1 bash -c 'run "$@"' run
 
 # Mean and standard deviation of a column of the last epoch of the runs named PATTERN-seed.
 column() {  # pattern, column

@@ -21,6 +21,7 @@ int main(int argc, char** argv) {
         ->check(apps::between(0, 1.8e19));
     apps::add_trainer_flags(line, options);
     if (!line.parse(argc, argv)) return;
+    if (options.model.model == "list") return apps::print_models();
 
     resolve(options, data::family_of(dataset));
     files.folder = folder;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <vector>
 
 #include "engine/error.h"
 
@@ -15,6 +16,21 @@ int64_t reflected(int64_t i, int64_t size) {
 
 }  // namespace
 
+Crop random_part(int64_t height, int64_t width, double smallest, engine::Rng& rng) {
+  const auto h = static_cast<double>(height), w = static_cast<double>(width);
+  for (int attempt = 0; attempt < 10; ++attempt) {
+    const double area = h * w * rng.uniform(smallest, 1), aspect = std::exp(rng.uniform(-1, 1) * std::log(4.0 / 3));
+    const auto part_w = std::lround(std::sqrt(area * aspect)), part_h = std::lround(std::sqrt(area / aspect));
+    if (part_w < 1 || part_h < 1 || part_w > width || part_h > height) continue;
+    const int64_t y = rng.below(height - part_h + 1), x = rng.below(width - part_w + 1);
+    return {y, x, part_h, part_w};
+  }
+  // As much as the aspect allows, from the middle.
+  const auto part_w = std::min<int64_t>(width, std::lround(h * 4 / 3));
+  const auto part_h = std::min<int64_t>(height, std::lround(w * 4 / 3));
+  return {(height - part_h) / 2, (width - part_w) / 2, part_h, part_w};
+}
+
 void prepare(const uint8_t* picture, int64_t size, const Normalization& normalization, const Augmentation& augmentation,
              engine::Rng rng, float* out) {
   ENSURE(augmentation.pad >= 0 && augmentation.pad < size, "augmentation: pad ", augmentation.pad, " for pictures of ",
@@ -24,8 +40,15 @@ void prepare(const uint8_t* picture, int64_t size, const Normalization& normaliz
     scale[k] = 1 / (255 * normalization.deviation[k]);
     shift[k] = -normalization.mean[k] / normalization.deviation[k];
   }
-  const int64_t dy = rng.below(2 * augmentation.pad + 1) - augmentation.pad;
-  const int64_t dx = rng.below(2 * augmentation.pad + 1) - augmentation.pad;
+  std::vector<uint8_t> part;
+  if (augmentation.crop == Cropping::resized) {
+    part.resize(static_cast<size_t>(size * size * 3));
+    resize(picture, size, random_part(size, size, augmentation.smallest, rng), size, size, augmentation.filter,
+           part.data());
+    picture = part.data();
+  }
+  const int64_t pad = augmentation.crop == Cropping::pad ? augmentation.pad : 0;
+  const int64_t dy = rng.below(2 * pad + 1) - pad, dx = rng.below(2 * pad + 1) - pad;
   const bool mirrored = augmentation.flip && rng.below(2) == 1;
 
   for (int64_t y = 0; y < size; ++y) {

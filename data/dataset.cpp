@@ -5,8 +5,10 @@
 namespace data {
 
 const std::vector<DatasetEntry>& datasets() {
-  static const std::vector<DatasetEntry> table{
-      {"cifar10", Family::cifar, cifar10}, {"cifar100", Family::cifar, cifar100}, {"shapes", Family::cifar, shapes}};
+  static const std::vector<DatasetEntry> table{{"cifar10", Family::cifar, cifar10},
+                                               {"cifar100", Family::cifar, cifar100},
+                                               {"tiny-imagenet", Family::tiny_imagenet, tiny_imagenet},
+                                               {"shapes", Family::cifar, shapes}};
   return table;
 }
 

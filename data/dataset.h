@@ -17,7 +17,8 @@ struct Dataset {
   std::vector<int> labels;           // 0 .. classes - 1
   std::vector<std::string> classes;  // their names
   Normalization normalization;
-  Augmentation augmentation;  // customary for training on it
+  Augmentation augmentation;         // customary for training on it
+  std::vector<std::string> skipped;  // a line for every damaged image that was left out
 
   int64_t count() const { return static_cast<int64_t>(labels.size()); }
   const uint8_t* picture(int64_t i) const { return pixels.data() + i * size * size * 3; }
@@ -30,6 +31,7 @@ struct DatasetOptions {
   std::filesystem::path folder = {};               // of the files, or the one that holds their folder
   uint64_t seed = 0;                               // of generated pictures
   int64_t train_count = 10000, test_count = 2000;  // of generated pictures
+  bool skip_bad_images = false;                    // leave damaged ones out, where they are files of their own
 };
 
 /// Data sets that want like settings.
@@ -53,6 +55,9 @@ Dataset load_dataset(const std::string& name, Split split, const DatasetOptions&
 // data/datasets/cifar.cpp
 Dataset cifar10(Split split, const DatasetOptions& options);
 Dataset cifar100(Split split, const DatasetOptions& options);
+
+// data/datasets/tiny_imagenet.cpp
+Dataset tiny_imagenet(Split split, const DatasetOptions& options);
 
 // data/datasets/shapes.cpp
 Dataset shapes(Split split, const DatasetOptions& options);

@@ -41,10 +41,15 @@ struct BatchNormSpec {
   float eps = 1e-5f;      // added to the variance
   float momentum = 0.1f;  // share of the new value in the running statistics
   bool relu = false;      // whether a ReLU follows
+  float leak = 0;         // share of negative numbers that it lets through, from 0 to below 1
 };
 struct SgdSpec {
   float lr = 0.1f, momentum = 0, weight_decay = 0;
   bool nesterov = false;
+};
+struct AdamSpec {
+  float lr = 1e-3f, beta1 = 0.9f, beta2 = 0.999f, eps = 1e-8f, weight_decay = 0;
+  int64_t step = 1;  // counts from 1
 };
 
 // Element by element.
@@ -53,8 +58,8 @@ struct SgdSpec {
 KERNEL(add, const Tensor& a, const Tensor& b, Tensor& y)
 // y = max(x, 0); in place
 KERNEL(relu, const Tensor& x, Tensor& y)
-// dx = dy where y > 0, else 0; in place
-KERNEL(relu_backward, const Tensor& dy, const Tensor& y, Tensor& dx)
+// dx = dy where y > 0, else leak dy; in place
+KERNEL(relu_backward, const Tensor& dy, const Tensor& y, float leak, Tensor& dx)
 // y = factor x; in place
 KERNEL(scale, const Tensor& x, float factor, Tensor& y)
 
@@ -116,6 +121,17 @@ KERNEL(softmax_cross_entropy, const Tensor& logits, const Tensor& target, Tensor
 // One step of stochastic gradient descent as PyTorch defines it: g = grad + weight_decay w; velocity = momentum
 // velocity + g; w -= lr velocity, or with Nesterov w -= lr (g + momentum velocity). Reads and writes w and velocity.
 KERNEL(sgd, const Tensor& grad, const SgdSpec& spec, Tensor& w, Tensor& velocity)
+// One step of Adam with running means m of the gradient and v of its square, which are read and written like w:
+// direction = m / (1 - beta1^step) / (sqrt(v / (1 - beta2^step)) + eps).
+// AdamW: w -= lr (direction + weight_decay w)
+KERNEL(adamw, const Tensor& grad, const AdamSpec& spec, Tensor& w, Tensor& m, Tensor& v)
+// LAMB: w -= lr trust update with update = direction + weight_decay w; trust = |w| / |update| where there is weight
+// decay and neither is 0, else 1
+KERNEL(lamb, const Tensor& grad, const AdamSpec& spec, Tensor& w, Tensor& m, Tensor& v)
+// sum (1) is the sum of the squares of x
+KERNEL(squared_norm, const Tensor& x, Tensor& sum)
+// y += weight (x - y)
+KERNEL(lerp, const Tensor& x, float weight, Tensor& y)
 
 // Mixing images x, source, y (n, h, w, c) by mask (n, h, w, 1) or (n, 1, 1, 1).
 

@@ -50,18 +50,21 @@ void Conv2d::collect(const std::string& name, State& state) const {
   state.push_back({name + "weight", Entry::Kind::weight, weight_});
 }
 
-BatchNorm::BatchNorm(int64_t channels)
-    : gamma_(Variable::leaf(Tensor::full({channels}, 1))),
+BatchNorm::BatchNorm(int64_t channels, const NormOptions& options, float gamma)
+    : options_(options),
+      gamma_(Variable::leaf(Tensor::full({channels}, gamma))),
       beta_(Variable::leaf(Tensor::zeros({channels}))),
       running_mean_(Tensor::zeros({channels})),
       running_var_(Tensor::full({channels}, 1)) {}
 
 Variable BatchNorm::forward(const Variable& x, Mode mode) {
-  return engine::batch_norm(x, gamma_, beta_, running_mean_, running_var_, mode == Mode::train);
+  return engine::batch_norm(x, gamma_, beta_, running_mean_, running_var_, mode == Mode::train,
+                            {.eps = options_.eps, .momentum = options_.momentum});
 }
 
 Variable BatchNorm::forward_relu(const Variable& x, Mode mode, const Variable& residual) {
-  return engine::batch_norm(x, gamma_, beta_, running_mean_, running_var_, mode == Mode::train, {.relu = true},
+  return engine::batch_norm(x, gamma_, beta_, running_mean_, running_var_, mode == Mode::train,
+                            {.eps = options_.eps, .momentum = options_.momentum, .relu = true, .leak = options_.leak},
                             residual);
 }
 

@@ -21,16 +21,23 @@ class Conv2d : public Module {
   engine::Variable weight_;
 };
 
-/// Batch normalisation with PyTorch's defaults: eps 1e-5, momentum 0.1, unbiased running variance.
+/// Of a batch norm and of the ReLU after it; the defaults are PyTorch's.
+struct NormOptions {
+  float eps = 1e-5f, momentum = 0.1f;
+  float leak = 0;  // share of negative numbers that the ReLU lets through
+};
+
+/// Batch normalisation as PyTorch does it, with the unbiased running variance.
 class BatchNorm : public Module {
  public:
-  explicit BatchNorm(int64_t channels);
+  explicit BatchNorm(int64_t channels, const NormOptions& options = {}, float gamma = 1);
   engine::Variable forward(const engine::Variable& x, Mode mode) override;
   /// relu(batch norm(x) + residual), in one op; without a residual relu(batch norm(x)).
   engine::Variable forward_relu(const engine::Variable& x, Mode mode, const engine::Variable& residual = {});
   void collect(const std::string& name, State& state) const override;
 
  private:
+  NormOptions options_;
   engine::Variable gamma_, beta_;
   engine::Tensor running_mean_, running_var_;
 };

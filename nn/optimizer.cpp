@@ -1,23 +1,60 @@
 #include "nn/optimizer.h"
 
+#include <cmath>
+
+#include "engine/kernels.h"
+#include "engine/names.h"
+
 namespace nn {
 
-Sgd::Sgd(const Module& network, const Options& options) : options_(options) {
+using engine::Tensor;
+
+Optimizer::Optimizer(const Module& network, const OptimizerOptions& options, int memories) : options_(options) {
   for (Entry& entry : state_of(network)) {
     if (entry.kind == Entry::Kind::buffer) continue;
     const bool decay = entry.kind == Entry::Kind::weight || options.decay_offsets;
-    const engine::Shape shape = entry.variable.shape();
-    slots_.push_back({std::move(entry.variable), engine::Tensor::zeros(shape), decay ? options.weight_decay : 0});
+    Slot slot{std::move(entry.variable), decay ? options.weight_decay : 0, {}};
+    for (int i = 0; i < memories; ++i) slot.memory.push_back(Tensor::zeros(slot.parameter.shape()));
+    slots_.push_back(std::move(slot));
   }
 }
 
-void Sgd::step(float lr) {
+void Optimizer::step(float lr) {
+  ++steps_;
   for (Slot& slot : slots_) {
     if (!slot.parameter.grad().defined()) continue;
-    const engine::SgdSpec spec{lr, options_.momentum, slot.weight_decay, options_.nesterov};
-    engine::kernel::sgd(slot.parameter.grad(), spec, slot.parameter.value(), slot.velocity);
+    move(slot, lr, steps_);
     slot.parameter.clear_grad();
   }
+}
+
+const std::vector<OptimizerEntry>& optimizers() {
+  static const std::vector<OptimizerEntry> table{{"sgd", sgd}, {"adamw", adamw}, {"lamb", lamb}};
+  return table;
+}
+
+std::unique_ptr<Optimizer> make_optimizer(const std::string& name, const Module& network,
+                                          const OptimizerOptions& options) {
+  return engine::find_named(optimizers(), "optimizer", name).make(network, options);
+}
+
+double clip_gradients(const Module& network, double most) {
+  const State state = state_of(network);
+  double squares = 0;
+  for (const Entry& entry : state) {
+    if (entry.kind == Entry::Kind::buffer || !entry.variable.grad().defined()) continue;
+    Tensor sum({1});
+    engine::kernel::squared_norm(entry.variable.grad(), sum);
+    squares += sum.item();
+  }
+  const double norm = std::sqrt(squares);
+  if (norm <= most) return norm;
+  for (const Entry& entry : state) {
+    if (entry.kind == Entry::Kind::buffer || !entry.variable.grad().defined()) continue;
+    Tensor gradient = entry.variable.grad();
+    engine::kernel::scale(gradient, static_cast<float>(most / (norm + 1e-6)), gradient);  // as PyTorch does
+  }
+  return norm;
 }
 
 }  // namespace nn

@@ -1,33 +1,68 @@
 #pragma once
 
+#include <memory>
+#include <string>
 #include <vector>
 
-#include "engine/kernels.h"
 #include "nn/module.h"
 
 namespace nn {
 
-/// Stochastic gradient descent with momentum, plain or Nesterov's, and weight decay.
-class Sgd {
+/// What optimizers are made from; each reads what concerns it.
+struct OptimizerOptions {
+  float momentum = 0.9f;                            // "sgd"
+  float weight_decay = 0;                           // of weights,
+  bool decay_offsets = false;                       //   and of biases and batch norm too
+  bool nesterov = false;                            // "sgd"
+  float beta1 = 0.9f, beta2 = 0.999f, eps = 1e-8f;  // "adamw", "lamb"
+};
+
+/// Moves the parameters of a network along their gradients.
+class Optimizer {
  public:
-  struct Options {
-    float momentum = 0.9f, weight_decay = 0;
-    bool nesterov = false;
-    bool decay_offsets = false;  // weight decay on biases and batch norm too
-  };
-  Sgd(const Module& network, const Options& options);
+  virtual ~Optimizer() = default;
 
   /// Moves every parameter that has a gradient, and clears the gradients.
   void step(float lr);
 
- private:
+ protected:
+  /// A parameter, and what the optimizer remembers of it, of the parameter's shape and at first zero.
   struct Slot {
     engine::Variable parameter;
-    engine::Tensor velocity;
     float weight_decay;
+    std::vector<engine::Tensor> memory;
   };
-  Options options_;
+  Optimizer(const Module& network, const OptimizerOptions& options, int memories);
+
+  /// Moves one parameter. Steps count from 1.
+  virtual void move(Slot& slot, float lr, int64_t step) = 0;
+
+  OptimizerOptions options_;
+
+ private:
   std::vector<Slot> slots_;
+  int64_t steps_ = 0;
 };
+
+struct OptimizerEntry {
+  const char* name;
+  std::unique_ptr<Optimizer> (*make)(const Module& network, const OptimizerOptions& options);
+};
+
+/// Every optimizer, by name.
+const std::vector<OptimizerEntry>& optimizers();
+
+/// The optimizer of that name; an Error lists the names where there is none such.
+std::unique_ptr<Optimizer> make_optimizer(const std::string& name, const Module& network,
+                                          const OptimizerOptions& options);
+
+/// Scales all gradients so that together their norm is at most `most`, and returns the norm that it was (Pascanu,
+/// Mikolov, Bengio, 2013).
+double clip_gradients(const Module& network, double most);
+
+// nn/optimizers/<name>.cpp
+std::unique_ptr<Optimizer> sgd(const Module& network, const OptimizerOptions& options);
+std::unique_ptr<Optimizer> adamw(const Module& network, const OptimizerOptions& options);
+std::unique_ptr<Optimizer> lamb(const Module& network, const OptimizerOptions& options);
 
 }  // namespace nn

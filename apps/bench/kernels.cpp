@@ -125,7 +125,7 @@ const std::vector<KernelEntry>& kernels() {
        }},
       {"relu", elementwise<2, [](Tensor& x, Tensor& y, Tensor&) { engine::kernel::relu(x, y); }>},
       {"relu_backward",
-       elementwise<3, [](Tensor& dy, Tensor& y, Tensor& dx) { engine::kernel::relu_backward(dy, y, dx); }>},
+       elementwise<3, [](Tensor& dy, Tensor& y, Tensor& dx) { engine::kernel::relu_backward(dy, y, 0, dx); }>},
       {"add", elementwise<3, [](Tensor& a, Tensor& b, Tensor& y) { engine::kernel::add(a, b, y); }>},
       {"global_avg_pool",
        [](const Options& o) {

@@ -37,13 +37,14 @@ mixup::Targets random_targets(const Options& o) {
 
 std::vector<double> step_seconds(const Options& o) {
   const auto network = nn::make_network(o.model, {.classes = o.classes, .size = o.size});
-  nn::Sgd optimizer(*network, {.momentum = 0.9f, .weight_decay = 1e-4f, .nesterov = true});
+  const auto optimizer =
+      nn::make_optimizer("sgd", *network, {.momentum = 0.9f, .weight_decay = 1e-4f, .nesterov = true});
   const mixup::Loss criterion = mixup::make_loss(o.loss, {});
   const Variable images(random_tensor({o.batch, o.size, o.size, 3}));
   const mixup::Targets targets = random_targets(o);
   return seconds_of(o.steps, [&] {
     engine::backward(criterion(network->forward(images, nn::Mode::train), targets));
-    optimizer.step(0.1f);
+    optimizer->step(0.1f);
   });
 }
 

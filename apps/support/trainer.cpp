@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <optional>
 
 #include "apps/support/evaluation.h"
 #include "apps/support/progress.h"
@@ -12,7 +13,7 @@
 #include "engine/parallel.h"
 #include "mixup/losses.h"
 #include "mixup/policies.h"
-#include "nn/networks.h"
+#include "nn/ema.h"
 #include "nn/optimizer.h"
 #include "nn/schedule.h"
 #include "nn/weights.h"
@@ -35,13 +36,13 @@ std::string percent(double value) {
   return std::isnan(value) ? "-" : text;
 }
 
-int64_t steps_of(double epochs, int64_t batches) { return std::llround(epochs * static_cast<double>(batches)); }
+int64_t steps_of(double epochs, int64_t updates) { return std::llround(epochs * static_cast<double>(updates)); }
 
 }  // namespace
 
 void add_trainer_flags(CommandLine& line, TrainerOptions& o) {
   line.group("Model");
-  line.add("--model,--arch", o.model, "Network")->check(one_of("model", engine::names_of(nn::networks())));
+  add_model_flags(line, o.model);
   line.add("--init-checkpoint", o.init_checkpoint, "Weights to start from, a last.safetensors");
 
   line.group("Mixing and loss");
@@ -63,10 +64,19 @@ void add_trainer_flags(CommandLine& line, TrainerOptions& o) {
   line.add("--warmup-lr", o.warmup_lr, "Where the rise starts")->check(between(0, 1e6));
   line.add("--decay-epochs", o.decay_epochs, "Epochs between two falls of --sched step")->check(between(0.001, 1e6));
   line.add("--decay-rate", o.decay_rate, "Factor of a fall of --sched step")->check(between(0, 1));
-  line.add("--momentum", o.momentum, "Momentum of SGD")->check(between(0, 0.999999));
-  line.add_switch("--nesterov,!--no-nesterov", o.nesterov, "Nesterov's momentum");
-  line.add("--weight-decay,--wd", o.weight_decay, "Weight decay")->check(between(0, 1e6));
-  line.add_switch("--decay-offsets", o.decay_offsets, "Weight decay on biases and batch norm too");
+  line.add("--opt", o.opt, "Optimizer")->check(one_of("optimizer", engine::names_of(nn::optimizers())));
+  line.add("--momentum", o.optimizer.momentum, "Momentum of sgd")->check(between(0, 0.999999));
+  line.add_switch("--nesterov,!--no-nesterov", o.optimizer.nesterov, "Nesterov's momentum");
+  line.add("--opt-beta1", o.optimizer.beta1, "Memory of adamw and lamb for gradients")->check(between(0, 0.999999));
+  line.add("--opt-beta2", o.optimizer.beta2, "Memory of adamw and lamb for their squares")->check(between(0, 0.999999));
+  line.add("--opt-eps", o.optimizer.eps, "Added to the divisor by adamw and lamb")->check(between(1e-20, 1));
+  line.add("--weight-decay,--wd", o.optimizer.weight_decay, "Weight decay")->check(between(0, 1e6));
+  line.add_switch("--decay-offsets", o.optimizer.decay_offsets, "Weight decay on biases and batch norm too");
+  line.add("--clip-grad", o.clip_grad, "Largest norm of all gradients together; 0: any")->check(between(0, 1e6));
+  line.add("--grad-accum-steps", o.accumulate, "Batches whose gradients make one step")->check(between(1, 1e6));
+  line.add("--model-ema-decay", o.ema_decay,
+           "Evaluate and save an average of the weights, where a step moves it by 1 - decay; 0: no average")
+      ->check(between(0, 0.9999999));
   line.add("--seed", o.seed, "Of weights, order, augmentation and mixing")->check(between(0, 1.8e19));
 
   line.group("Machine");
@@ -82,6 +92,16 @@ void add_trainer_flags(CommandLine& line, TrainerOptions& o) {
       ->check(folder_name());
   line.add("--log-interval,--print-freq", o.log_interval, "Steps between two lines where stderr is no terminal")
       ->check(between(1, 1e9));
+}
+
+void add_augmentation_flags(CommandLine& line, data::Augmentation& a) {
+  line.add_choice("--crop", a.crop, "crop", {"pad", "resized"},
+                  "Training pictures: shifted beyond a padded border, or random parts made as large again");
+  line.add("--pad", a.pad, "Pixels of the border, for --crop pad")->check(between(0, 31));
+  line.add_choice("--border", a.border, "border", {"zero", "reflect"}, "What the border shows");
+  line.add("--crop-min", a.smallest, "Smallest share of the area, for --crop resized")->check(between(0.001, 1));
+  line.add_choice("--interpolation", a.filter, "filter", {"bilinear", "bicubic"}, "For --crop resized");
+  line.add_switch("--flip,!--no-flip", a.flip, "Mirror half of the training pictures");
 }
 
 void resolve(TrainerOptions& o, data::Family family) {
@@ -101,33 +121,34 @@ void train(const TrainerOptions& o, const Arguments& arguments, const data::Data
            const data::Dataset& test_set) {
   Loader loader(train_set, {.batch = o.batch_size, .train = true, .seed = o.seed, .workers = o.workers});
   Loader test_loader(test_set, {.batch = o.batch_size, .train = false, .workers = o.workers});
-  const int64_t batches = loader.batches();
-  const int64_t steps = o.max_steps > 0 ? std::min(o.max_steps, o.epochs * batches) : o.epochs * batches;
+  const int64_t updates = (loader.batches() + o.accumulate - 1) / o.accumulate;  // in an epoch
+  const int64_t steps = o.max_steps > 0 ? std::min(o.max_steps, o.epochs * updates) : o.epochs * updates;
 
   const auto classes = static_cast<int64_t>(train_set.classes.size());
-  const auto network = nn::make_network(o.model, {.classes = classes, .size = train_set.size, .seed = o.seed});
+  const auto network = make_network(o.model, classes, train_set.size, o.seed);
+  if (!o.init_checkpoint.empty()) nn::load_weights(*network, o.init_checkpoint);
+  const auto average = o.ema_decay > 0 ? make_network(o.model, classes, train_set.size, o.seed) : nullptr;
+  std::optional<nn::Ema> ema;
+  if (average) ema.emplace(*network, *average, o.ema_decay);
+  nn::Network& judged = average ? *average : *network;
+
   const mixup::Policy policy = make_policy(o.mixing);
   require_stages(o.mixing, network->stages());
   const mixup::Loss criterion = mixup::make_loss(o.loss.loss, o.loss.options);
-  nn::Sgd optimizer(*network, {.momentum = static_cast<float>(o.momentum),
-                               .weight_decay = static_cast<float>(o.weight_decay),
-                               .nesterov = o.nesterov,
-                               .decay_offsets = o.decay_offsets});
+  const auto optimizer = nn::make_optimizer(o.opt, *network, o.optimizer);
   const nn::Schedule schedule =
       nn::make_schedule(o.sched, {.lr = o.lr,
                                   .min_lr = o.min_lr,
                                   .steps = steps,
-                                  .warmup_steps = steps_of(o.warmup_epochs, batches),
+                                  .warmup_steps = steps_of(o.warmup_epochs, updates),
                                   .warmup_lr = o.warmup_lr,
-                                  .decay_steps = std::max<int64_t>(1, steps_of(o.decay_epochs, batches)),
+                                  .decay_steps = std::max<int64_t>(1, steps_of(o.decay_epochs, updates)),
                                   .decay_rate = o.decay_rate});
 
-  if (!o.init_checkpoint.empty()) nn::load_weights(*network, o.init_checkpoint);
-
-  RunFolder run(o.output, o.experiment, o.model + "-" + train_set.name);
+  RunFolder run(o.output, o.experiment, o.model.model + "-" + train_set.name);
   run.write_arguments(arguments);
   for (const Argument& argument : arguments) std::printf("%-16s %s\n", argument.name.c_str(), argument.value.c_str());
-  std::printf("\n%s: %ld parameters; %s: %ld training and %ld test images, %ld classes\n\n", o.model.c_str(),
+  std::printf("\n%s: %ld parameters; %s: %ld training and %ld test images, %ld classes\n\n", o.model.model.c_str(),
               nn::count_parameters(*network), train_set.name.c_str(), train_set.count(), test_set.count(), classes);
   std::printf(
       "epoch  train loss  eval loss   top-1 %%   top-5 %%  mixed top-1  mixed top-2        lr  images/s  data wait    "
@@ -140,36 +161,44 @@ void train(const TrainerOptions& o, const Arguments& arguments, const data::Data
   for (int64_t epoch = 0; step < steps; ++epoch) {
     const Stopwatch watch;
     const double waited_before = loader.waited();
-    const int64_t first_step = step, last_step = std::min(steps, first_step + batches);
+    const int64_t first_step = step, last_step = std::min(steps, first_step + updates);
+    int64_t batches = 0;  // of this epoch, so far
     double loss_sum = 0, lr = 0;
     const auto waited = [&] { return (loader.waited() - waited_before) / watch.seconds(); };
-    const auto speed = [&] { return static_cast<double>((step - first_step) * o.batch_size) / watch.seconds(); };
+    const auto speed = [&] { return static_cast<double>(batches * o.batch_size) / watch.seconds(); };
 
     loader.start(epoch);
-    for (Batch batch; step < last_step && loader.next(batch);) {
-      Rng rng(o.seed, Purpose::mix, static_cast<uint32_t>(batch.epoch), static_cast<uint32_t>(batch.step));
-      const mixup::Plan plan = policy(batch, rng);
-      const Variable logits = mixup::forward(*network, plan, batch.images, Mode::train);
-      const Variable loss = criterion(logits, mixup::targets(plan, batch.labels));
-      loss_sum += loss.value().item();
-      engine::backward(loss);
+    while (step < last_step) {
+      const int64_t together = std::min(o.accumulate, loader.batches() - batches);
+      Batch batch;
+      for (int64_t i = 0; i < together && loader.next(batch); ++i, ++batches) {
+        Rng rng(o.seed, Purpose::mix, static_cast<uint32_t>(batch.epoch), static_cast<uint32_t>(batch.step));
+        const mixup::Plan plan = policy(batch, rng);
+        const Variable logits = mixup::forward(*network, plan, batch.images, Mode::train);
+        const Variable loss = criterion(logits, mixup::targets(plan, batch.labels));
+        loss_sum += loss.value().item();
+        engine::backward(together == 1 ? loss : engine::scale(loss, 1 / static_cast<float>(together)));
+      }
+      if (o.clip_grad > 0) nn::clip_gradients(*network, o.clip_grad);
       lr = schedule(step);
-      optimizer.step(static_cast<float>(lr));
+      optimizer->step(static_cast<float>(lr));
+      if (ema) ema->update();
 
       ++step;
       progress.show({epoch + 1, o.epochs, step - first_step, last_step - first_step,
-                     loss_sum / static_cast<double>(step - first_step), lr, speed(),
-                     static_cast<double>((steps - step) * o.batch_size) / speed(), waited()});
+                     loss_sum / static_cast<double>(batches), lr, speed(),
+                     static_cast<double>((steps - step) * o.accumulate * o.batch_size) / speed(), waited()});
     }
     const double images_per_second = speed(), data_wait = waited();
     progress.note("evaluating");
-    evaluation = evaluate(*network, test_loader);
-    const MixedEvaluation mixed = evaluate_mixed(*network, test_loader, policy);
+    evaluation = evaluate(judged, test_loader);
+    const MixedEvaluation mixed = evaluate_mixed(judged, test_loader, policy);
     progress.clear();
 
-    const double train_loss = loss_sum / static_cast<double>(step - first_step);
+    const double train_loss = loss_sum / static_cast<double>(batches);
     run.append({epoch + 1, train_loss, evaluation.loss, evaluation.top1, evaluation.top5, mixed.top1, mixed.top2, lr});
     nn::save_weights(*network, run.path() / "last.safetensors");
+    if (average) nn::save_weights(*average, run.path() / "last.ema.safetensors");
     std::printf("%5ld  %10.4f  %9.4f  %8.2f  %8.2f  %11s  %11s  %8.5f  %8.0f  %8.1f%%  %6s\n", epoch + 1, train_loss,
                 evaluation.loss, evaluation.top1, evaluation.top5, percent(mixed.top1).c_str(),
                 percent(mixed.top2).c_str(), lr, images_per_second, 100 * data_wait,

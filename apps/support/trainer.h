@@ -5,14 +5,17 @@
 #include "apps/support/command_line.h"
 #include "apps/support/loss_flags.h"
 #include "apps/support/mixing_flags.h"
+#include "apps/support/model_flags.h"
 #include "apps/support/run_folder.h"
 #include "data/dataset.h"
+#include "nn/optimizer.h"
 
 namespace apps {
 
 /// Everything about a training run that does not depend on the data set, bound to flags by timm's names.
 struct TrainerOptions {
-  std::string model = "resnet20", init_checkpoint;
+  ModelFlags model;
+  std::string init_checkpoint;
 
   MixingOptions mixing;
   LossFlags loss;
@@ -22,8 +25,11 @@ struct TrainerOptions {
   double lr = 0.1, min_lr = 0, warmup_lr = 1e-5, decay_rate = 0.1;
   std::string sched = "cosine";
   double warmup_epochs = 0, decay_epochs = 30;
-  double momentum = 0.9, weight_decay = 1e-4;
-  bool nesterov = false, decay_offsets = false;
+  std::string opt = "sgd";
+  nn::OptimizerOptions optimizer = {.weight_decay = 1e-4f};
+  double clip_grad = 0;    // 0: not
+  int64_t accumulate = 1;  // batches a step
+  double ema_decay = 0;    // 0: no average of the weights
 
   uint64_t seed = 42;
   int threads = 0, workers = 1;  // threads 0: all cores
@@ -34,6 +40,9 @@ struct TrainerOptions {
 
 /// Adds the flags of every training program.
 void add_trainer_flags(CommandLine& line, TrainerOptions& options);
+
+/// Adds the flags that change how training pictures are moved and mirrored.
+void add_augmentation_flags(CommandLine& line, data::Augmentation& augmentation);
 
 /// Fills in what was left to be chosen, prepares the threads, and checks the device.
 void resolve(TrainerOptions& options, data::Family family);

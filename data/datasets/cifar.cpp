@@ -1,6 +1,6 @@
 #include <fstream>
 
-#include "data/dataset.h"
+#include "data/files.h"
 #include "engine/error.h"
 
 // CIFAR-10 and CIFAR-100 (Krizhevsky, 2009) in their binary layout: a file is a row of records, each its label bytes
@@ -21,15 +21,6 @@ struct Format {
   int classes;
   int64_t records;  // in each training file
 };
-
-/// The folder of the files: `given`, or the archive's own folder inside it.
-fs::path locate(const Format& format, const fs::path& given) {
-  ENSURE(!given.empty(), format.name, ": --data-dir is needed: the folder that holds ", format.folder);
-  std::error_code error;
-  ENSURE(fs::is_directory(given, error), format.name, ": --data-dir ", given.string(),
-         " is not a folder that can be read");
-  return fs::is_directory(given / format.folder, error) ? given / format.folder : given;
-}
 
 void append_file(const Format& format, const fs::path& path, int64_t records, Dataset& dataset) {
   const int64_t record = format.label_bytes + 3 * plane, expected = records * record;
@@ -58,12 +49,9 @@ void append_file(const Format& format, const fs::path& path, int64_t records, Da
 }
 
 std::vector<std::string> class_names(const Format& format, const fs::path& folder) {
+  std::error_code error;
   std::vector<std::string> names;
-  std::ifstream in(folder / format.class_names);
-  for (std::string line; std::getline(in, line);) {
-    if (!line.empty() && line.back() == '\r') line.pop_back();
-    if (!line.empty()) names.push_back(line);
-  }
+  if (fs::exists(folder / format.class_names, error)) names = read_lines(folder / format.class_names);
   if (static_cast<int>(names.size()) == format.classes) return names;
   names.clear();
   for (int k = 0; k < format.classes; ++k) names.push_back("class " + std::to_string(k));
@@ -71,7 +59,7 @@ std::vector<std::string> class_names(const Format& format, const fs::path& folde
 }
 
 Dataset load(const Format& format, Split split, const DatasetOptions& options) {
-  const fs::path folder = locate(format, options.folder);
+  const fs::path folder = find_folder(format.name, format.folder, options.folder);
   Dataset dataset;
   dataset.name = format.name;
   const bool train = split == Split::train;

@@ -147,15 +147,15 @@ void square_runs(int64_t count, const float* x, const float* mean, float* sums) 
 }
 
 template <bool Residual, bool Relu, int R>
-void apply_runs(int64_t count, const float* x, const float* residual, const float* scale, const float* shift, float* y,
-                const Result& result) {
+void apply_runs(int64_t count, const float* x, const float* residual, const float* scale, const float* shift,
+                float leak, float* y, const Result& result) {
   for_numbers(count, [&]<class T>(int64_t k) {
     const T by = get<T>(scale + k), add = get<T>(shift + k);
     for (int r = 0; r < R; ++r) {
       const int64_t i = r * count + k;
       T value = get<T>(x + i) * by + add;
       if constexpr (Residual) value += get<T>(residual + i);
-      if constexpr (Relu) value = value < 0 ? T{} : value;
+      if constexpr (Relu) value = value < 0 ? leak * value : value;
       result.put(y + i, value);
     }
   });
@@ -163,20 +163,20 @@ void apply_runs(int64_t count, const float* x, const float* residual, const floa
 
 /// dy, or what a ReLU lets through of it.
 template <bool Relu, class T>
-T masked(T dy, T x, T scale, T shift) {
+T masked(T dy, T x, T scale, T shift, float leak) {
   if constexpr (!Relu) return dy;
-  else return x * scale + shift > 0 ? dy : T{};
+  else return x * scale + shift > 0 ? dy : leak * dy;
 }
 
 /// Adds dy and dy (x - mean) to the sums.
 template <bool Relu, int R>
-void add_runs(int64_t count, const float* dy, const float* x, const float* scale, const float* shift, const float* mean,
-              float* slopes, float* products) {
+void add_runs(int64_t count, const float* dy, const float* x, const float* scale, const float* shift, float leak,
+              const float* mean, float* slopes, float* products) {
   for_numbers(count, [&]<class T>(int64_t k) {
     const T by = get<T>(scale + k), add = get<T>(shift + k), m = get<T>(mean + k);
     T slope = get<T>(slopes + k), product = get<T>(products + k);
     for (int r = 0; r < R; ++r) {
-      const T value = get<T>(x + r * count + k), g = masked<Relu>(get<T>(dy + r * count + k), value, by, add);
+      const T value = get<T>(x + r * count + k), g = masked<Relu>(get<T>(dy + r * count + k), value, by, add, leak);
       slope += g;
       product += g * (value - m);
     }
@@ -187,28 +187,28 @@ void add_runs(int64_t count, const float* dy, const float* x, const float* scale
 
 /// dx = dy scale + (x - mean) by_x + constant
 template <bool Relu, int R>
-void backward_runs(int64_t count, const float* dy, const float* x, const float* scale, const float* shift,
+void backward_runs(int64_t count, const float* dy, const float* x, const float* scale, const float* shift, float leak,
                    const float* mean, const float* by_x, const float* constant, float* dx, const Result& result) {
   for_numbers(count, [&]<class T>(int64_t k) {
     const T by = get<T>(scale + k), add = get<T>(shift + k), m = get<T>(mean + k);
     const T slope = get<T>(by_x + k), offset = get<T>(constant + k);
     for (int r = 0; r < R; ++r) {
       const int64_t i = r * count + k;
-      const T value = get<T>(x + i), g = masked<Relu>(get<T>(dy + i), value, by, add);
+      const T value = get<T>(x + i), g = masked<Relu>(get<T>(dy + i), value, by, add, leak);
       result.put(dx + i, g * by + ((value - m) * slope + offset));
     }
   });
 }
 
 /// y = f(x scale + shift + residual)
-void apply(const Tensor& x, const Tensor& residual, const Affine& affine, bool relu, Tensor& y) {
+void apply(const Tensor& x, const Tensor& residual, const Affine& affine, const BatchNormSpec& spec, Tensor& y) {
   const int64_t c = x.shape().last();
   with_constant(residual.defined(), [&]<bool Residual>() {
-    with_constant(relu, [&]<bool Relu>() {
+    with_constant(spec.relu, [&]<bool Relu>() {
       parallel_for(x.elements() / c, pixels_per_chunk(c), [&](int64_t begin, int64_t end) {
         for_runs(begin, end, c, [&]<int R>(int64_t i, int64_t count) {
           apply_runs<Residual, Relu, R>(count, x.data() + i, Residual ? residual.data() + i : nullptr,
-                                        affine.scale.data(), affine.shift.data(), y.data() + i, Result(y));
+                                        affine.scale.data(), affine.shift.data(), spec.leak, y.data() + i, Result(y));
         });
       });
     });
@@ -252,7 +252,7 @@ void batch_norm_train(const Tensor& x, const Tensor& residual, const Tensor& gam
     rm += spec.momentum * (static_cast<float>(m) - rm);
     rv += spec.momentum * (static_cast<float>(s / (count - 1)) - rv);
   });
-  apply(x, residual, Affine(gamma, beta, mean, inv_std), spec.relu, y);
+  apply(x, residual, Affine(gamma, beta, mean, inv_std), spec, y);
 }
 
 void batch_norm_eval(const Tensor& x, const Tensor& residual, const Tensor& gamma, const Tensor& beta,
@@ -261,7 +261,7 @@ void batch_norm_eval(const Tensor& x, const Tensor& residual, const Tensor& gamm
   for (int64_t k = 0; k < inv_std.elements(); ++k) {
     inv_std.data()[k] = 1 / std::sqrt(running_var.data()[k] + spec.eps);
   }
-  apply(x, residual, Affine(gamma, beta, running_mean, inv_std), spec.relu, y);
+  apply(x, residual, Affine(gamma, beta, running_mean, inv_std), spec, y);
 }
 
 void batch_norm_backward(const Tensor& dy, const Tensor& x, const Tensor& gamma, const Tensor& beta, const Tensor& mean,
@@ -277,7 +277,7 @@ void batch_norm_backward(const Tensor& dy, const Tensor& x, const Tensor& gamma,
     parallel_for(pixels, slopes.chunk, [&](int64_t begin, int64_t end) {
       std::vector<float> slope(static_cast<size_t>(run_length(c))), product(slope);
       for_runs(begin, end, c, [&]<int R>(int64_t i, int64_t count) {
-        add_runs<Relu, R>(count, dy.data() + i, x.data() + i, scale, shift, m, slope.data(), product.data());
+        add_runs<Relu, R>(count, dy.data() + i, x.data() + i, scale, shift, spec.leak, m, slope.data(), product.data());
       });
       fold(slope, c, slopes.row_of(begin));
       fold(product, c, products.row_of(begin));
@@ -304,8 +304,8 @@ void batch_norm_backward(const Tensor& dy, const Tensor& x, const Tensor& gamma,
   with_constant(spec.relu, [&]<bool Relu>() {
     parallel_for(pixels, pixels_per_chunk(c), [&](int64_t begin, int64_t end) {
       for_runs(begin, end, c, [&]<int R>(int64_t i, int64_t count) {
-        backward_runs<Relu, R>(count, dy.data() + i, x.data() + i, scale, shift, m, by_x.data(), constant.data(),
-                               dx.data() + i, Result(dx));
+        backward_runs<Relu, R>(count, dy.data() + i, x.data() + i, scale, shift, spec.leak, m, by_x.data(),
+                               constant.data(), dx.data() + i, Result(dx));
       });
     });
   });

@@ -34,7 +34,7 @@ Variable batch_norm(const Variable& x, const Variable& gamma, const Variable& be
                   Tensor slope = masked && !reusable ? Tensor(dy.shape(), dy.device()) : dy;
                   BatchNormSpec rest = spec;
                   if (masked) {
-                    kernel::relu_backward(dy, y, slope);
+                    kernel::relu_backward(dy, y, spec.leak, slope);
                     rest.relu = false;
                   }
                   dx.give(3, slope);

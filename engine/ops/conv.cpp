@@ -1,4 +1,5 @@
 #include "engine/ops.h"
+#include "engine/work.h"
 
 namespace engine {
 
@@ -18,6 +19,7 @@ Variable conv2d(const Variable& x, const Variable& weight, const Conv2dSpec& spe
 
   Tensor y({in[0], oh, ow, k[0]}, x.value().device());
   kernel::conv2d(x.value(), weight.value(), spec, y);
+  count_work(y.elements() * k[1] * k[2] * k[3]);
   return record("conv2d", y, {x, weight}, [x = x.value(), w = weight.value(), spec](const Tensor& dy, Gradients& dx) {
     dx.add_to(0, x.shape(), [&](Tensor& g, bool add) { kernel::conv2d_backward_data(dy, w, spec, add, g); });
     dx.add(1, w.shape(), [&](Tensor& g) { kernel::conv2d_backward_weight(dy, x, spec, g); });

@@ -1,4 +1,5 @@
 #include "engine/ops.h"
+#include "engine/work.h"
 
 namespace engine {
 
@@ -10,6 +11,7 @@ Variable linear(const Variable& x, const Variable& weight, const Variable& bias)
 
   Tensor y({in[0], k[0]}, x.value().device());
   kernel::linear(x.value(), weight.value(), bias.value(), y);
+  count_work(y.elements() * k[1]);
   return record("linear", y, {x, weight, bias},
                 [x = x.value(), w = weight.value(), oc = bias.shape()](const Tensor& dy, Gradients& dx) {
                   dx.add(0, x.shape(), [&](Tensor& g) { kernel::linear_backward_data(dy, w, g); });

@@ -12,7 +12,8 @@ using engine::Variable;
 
 /// A convolution and the batch norm after it.
 struct NormalisedConv {
-  NormalisedConv(const Conv2d::Options& options, Rng& rng) : conv(options, rng), bn(options.oc) {}
+  NormalisedConv(const Conv2d::Options& options, const NormOptions& norm, Rng& rng, float gamma = 1)
+      : conv(options, rng), bn(options.oc, norm, gamma) {}
 
   Variable forward(const Variable& x, Mode mode) { return bn.forward(conv.forward(x, mode), mode); }
   /// relu(forward(x) + residual)
@@ -32,11 +33,14 @@ struct NormalisedConv {
 /// the shape changes.
 class Block : public Module {
  public:
-  Block(const std::vector<Conv2d::Options>& layers, int64_t stride, Rng& rng) {
-    for (const Conv2d::Options& layer : layers) layers_.emplace_back(layer, rng);
+  Block(const std::vector<Conv2d::Options>& layers, int64_t stride, const NetworkOptions& options, Rng& rng) {
+    for (const Conv2d::Options& layer : layers) {
+      const bool zero = options.zero_init_last && &layer == &layers.back();
+      layers_.emplace_back(layer, options.norm, rng, zero ? 0.0f : 1.0f);
+    }
     const int64_t ic = layers.front().ic, oc = layers.back().oc;
     if (stride == 1 && ic == oc) return;
-    shortcut_.emplace(Conv2d::Options{.ic = ic, .oc = oc, .kernel = 1, .stride = stride, .pad = 0}, rng);
+    shortcut_.emplace(Conv2d::Options{.ic = ic, .oc = oc, .kernel = 1, .stride = stride, .pad = 0}, options.norm, rng);
   }
 
   Variable forward(const Variable& x, Mode mode) override {
@@ -69,14 +73,17 @@ std::vector<Conv2d::Options> block_layers(const ResidualLayout& layout, int64_t 
 class ResidualNetwork : public Network {
  public:
   ResidualNetwork(const ResidualLayout& layout, const NetworkOptions& options, Rng rng)
-      : stem_({.ic = options.channels, .oc = layout.width}, rng) {
+      : pooled_(options.stem == Stem::imagenet),
+        stem_(pooled_ ? Conv2d::Options{.ic = options.channels, .oc = layout.width, .kernel = 7, .stride = 2, .pad = 3}
+                      : Conv2d::Options{.ic = options.channels, .oc = layout.width},
+              options.norm, rng) {
     int64_t ic = layout.width;
     for (size_t stage = 0; stage < layout.blocks.size(); ++stage) {
       stages_.emplace_back();
       for (int i = 0; i < layout.blocks[stage]; ++i) {
         const int64_t stride = i == 0 && stage > 0 ? 2 : 1;
         const std::vector<Conv2d::Options> layers = block_layers(layout, ic, layout.width << stage, stride);
-        stages_.back().emplace_back(layers, stride, rng);
+        stages_.back().emplace_back(layers, stride, options, rng);
         ic = layers.back().oc;
       }
     }
@@ -86,6 +93,7 @@ class ResidualNetwork : public Network {
   int stages() const override { return static_cast<int>(stages_.size()); }
   Variable forward(const Variable& x, Mode mode, const AfterStage& after) override {
     Variable y = stem_.forward_relu(x, mode);
+    if (pooled_) y = engine::max_pool2d(y, {.kernel = 3, .stride = 2, .pad = 1});
     for (int stage = 0; stage < stages(); ++stage) {
       for (auto& block : stages_[static_cast<size_t>(stage)]) y = block.forward(y, mode);
       y = after(stage + 1, y);
@@ -104,6 +112,7 @@ class ResidualNetwork : public Network {
   }
 
  private:
+  bool pooled_;
   NormalisedConv stem_;
   std::vector<std::vector<Block>> stages_;
   std::optional<Linear> fc_;

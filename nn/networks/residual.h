@@ -18,8 +18,8 @@ struct ResidualLayout {
   int64_t groups = 1, group_width = 64;
 };
 
-/// Residual network (He et al., 2016) of basic blocks or bottlenecks with the stem for small pictures: one 3x3
-/// convolution, no max pooling. A shortcut that changes shape is a 1x1 convolution with batch norm.
+/// Residual network (He et al., 2016) of basic blocks or bottlenecks. A shortcut that changes shape is a 1x1
+/// convolution with batch norm.
 std::unique_ptr<Network> residual_network(const ResidualLayout& layout, const NetworkOptions& options);
 
 }  // namespace nn

@@ -14,8 +14,11 @@ using engine::Variable;
 /// where the shape changes.
 class WideBlock : public Module {
  public:
-  WideBlock(int64_t ic, int64_t oc, int64_t stride, Rng& rng)
-      : bn1_(ic), conv1_({.ic = ic, .oc = oc, .stride = stride}, rng), bn2_(oc), conv2_({.ic = oc, .oc = oc}, rng) {
+  WideBlock(int64_t ic, int64_t oc, int64_t stride, const NormOptions& norm, Rng& rng)
+      : bn1_(ic, norm),
+        conv1_({.ic = ic, .oc = oc, .stride = stride}, rng),
+        bn2_(oc, norm),
+        conv2_({.ic = oc, .oc = oc}, rng) {
     if (ic != oc) shortcut_.emplace(Conv2d({.ic = ic, .oc = oc, .kernel = 1, .stride = stride, .pad = 0}, rng));
   }
 
@@ -46,12 +49,12 @@ class WideBlock : public Module {
 class WideResNet : public Network {
  public:
   WideResNet(int64_t widen, const NetworkOptions& options, Rng rng)
-      : conv1_({.ic = options.channels, .oc = 16}, rng), bn1_(64 * widen) {
+      : conv1_({.ic = options.channels, .oc = 16}, rng), bn1_(64 * widen, options.norm) {
     int64_t ic = 16;
     for (int64_t stage = 0; stage < 3; ++stage) {
       for (int64_t block = 0; block < 4; ++block) {
         const int64_t oc = (16 * widen) << stage;
-        blocks_.push_back(std::make_unique<WideBlock>(ic, oc, block == 0 && stage > 0 ? 2 : 1, rng));
+        blocks_.push_back(std::make_unique<WideBlock>(ic, oc, block == 0 && stage > 0 ? 2 : 1, options.norm, rng));
         ic = oc;
       }
     }
@@ -92,6 +95,10 @@ std::unique_ptr<Network> wrn28_2(const NetworkOptions& options) {
 
 std::unique_ptr<Network> wrn28_8(const NetworkOptions& options) {
   return std::make_unique<WideResNet>(8, options, Rng(options.seed, engine::Purpose::init));
+}
+
+std::unique_ptr<Network> wrn28_10(const NetworkOptions& options) {
+  return std::make_unique<WideResNet>(10, options, Rng(options.seed, engine::Purpose::init));
 }
 
 }  // namespace nn

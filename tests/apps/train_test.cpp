@@ -222,3 +222,36 @@ TEST_CASE("a loss that is no longer finite stops the run with one line") {
   CHECK(run.exit_code == 1);
   CHECK(run.err.find("try a lower learning rate") != std::string::npos);
 }
+
+TEST_CASE("optimizers, clipping, accumulation, an average of the weights and the ways to build a network are flags") {
+  const Scratch scratch("more");
+  const std::string arguments = "--shapes-train 80 --shapes-test 20 -b 20 --epochs 1 --model resnet20 --experiment ";
+  REQUIRE(run_program("train_cifar",
+                      arguments + "a --opt adamw --lr 0.001 --clip-grad 1 --grad-accum-steps 3 --model-ema-decay 0.9 "
+                                  "--stem imagenet --bn-momentum 0.01 --bn-eps 0.001 --leaky-relu 0.1 --zero-init-last",
+                      scratch)
+              .exit_code == 0);
+  const std::string last = content(scratch.path / "output/a/last.safetensors"),
+                    average = content(scratch.path / "output/a/last.ema.safetensors");
+  CHECK(last.size() == average.size());
+  CHECK((last != average));
+  REQUIRE(run_program("train_cifar", arguments + "b --opt lamb --lr 0.01", scratch).exit_code == 0);
+  CHECK_FALSE(fs::exists(scratch.path / "output/b/last.ema.safetensors"));
+  const Outcome list = run_program("train_cifar", "--model list", scratch);
+  CHECK(list.exit_code == 0);
+  CHECK(list.out.find("resnet18           11173962              555422720\n") != std::string::npos);
+  CHECK(run_program("train_cifar", "--opt adam", scratch).err.find("did you mean 'adamw'?") != std::string::npos);
+}
+
+TEST_CASE("the gradients of several batches together are those of a large one") {
+  // A linear model has no batch statistics, and the order of the images is the same, so the weights must agree.
+  const Scratch scratch("accumulate");
+  const std::string arguments = "--shapes-train 80 --shapes-test 20 --epochs 2 --model linear --lr 0.01 --experiment ";
+  REQUIRE(run_program("train_cifar", arguments + "large -b 40", scratch).exit_code == 0);
+  REQUIRE(run_program("train_cifar", arguments + "small -b 10 --grad-accum-steps 4", scratch).exit_code == 0);
+  const auto loss = [&](const char* name) {
+    const std::string summary = content(scratch.path / "output" / name / "summary.csv");
+    return std::stod(summary.substr(summary.find("\n2,") + 3));
+  };
+  CHECK(loss("small") == doctest::Approx(loss("large")).epsilon(1e-5));
+}

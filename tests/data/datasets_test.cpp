@@ -9,6 +9,7 @@
 #include "data/dataset.h"
 #include "engine/error.h"
 #include "engine/parallel.h"
+#include "tests/support/picture_file.h"
 #include "tests/support/scratch.h"
 
 using data::Dataset;
@@ -97,8 +98,9 @@ TEST_CASE("a CIFAR file that is missing, short, long or mislabelled is named") {
   CHECK(message(Split::test).find("label 10 of record 10 is not below 10") != std::string::npos);
   CHECK_THROWS_AS(data::load_dataset("cifar10", Split::test, {}), engine::Error);
   CHECK_THROWS_AS(data::load_dataset("cifar10", Split::test, {.folder = folder.path / "nowhere"}), engine::Error);
-  CHECK_THROWS_WITH(data::load_dataset("cifar", Split::test, {}),
-                    "unknown data set 'cifar': did you mean 'cifar10'? known: cifar10, cifar100, shapes");
+  CHECK_THROWS_WITH(
+      data::load_dataset("cifar", Split::test, {}),
+      "unknown data set 'cifar': did you mean 'cifar10'? known: cifar10, cifar100, tiny-imagenet, shapes");
 }
 
 TEST_CASE("shapes are drawn from the seed alone, balanced, and different in both splits") {
@@ -141,4 +143,93 @@ TEST_CASE("the background of shapes says nothing about the class") {
   for (const auto& row : borders) {
     CHECK(std::abs(std::accumulate(row.begin(), row.end(), 0.0) / 500 - mean) < 5 * deviation / std::sqrt(500));
   }
+}
+
+namespace {
+
+/// A Tiny-ImageNet of two classes, three training images each and two for validation.
+struct TinyFolder {
+  support::Scratch scratch{"tiny"};
+  const fs::path folder = scratch.path / "tiny-imagenet-200";
+
+  TinyFolder() {
+    for (const char* id : {"n02", "n01"}) {
+      for (int i = 0; i < 3; ++i)
+        write("train/" + std::string(id) + "/images/" + id + "_" + std::to_string(i) + ".JPEG");
+    }
+    for (int i = 0; i < 2; ++i) write("val/images/val_" + std::to_string(i) + ".JPEG");
+    text("wnids.txt", "n02\nn01\n");
+    text("words.txt", "n01\tgoldfish, Carassius auratus\nn03\tsomething else\n");
+    text("val/val_annotations.txt", "val_0.JPEG\tn02\t0\t0\t62\t62\nval_1.JPEG\tn01\t0\t0\t62\t62\n");
+  }
+  void write(const std::string& name, int side = 64) const {
+    fs::create_directories((folder / name).parent_path());
+    std::ofstream(folder / name, std::ios::binary) << support::jpeg(side, side, name.ends_with("1.JPEG") ? 1 : 3).first;
+  }
+  void text(const std::string& name, const std::string& content) const { std::ofstream(folder / name) << content; }
+  std::string error(Split split, bool skip = false) const {
+    try {
+      data::load_dataset("tiny-imagenet", split, {.folder = scratch.path, .skip_bad_images = skip});
+      return "";
+    } catch (const engine::Error& e) {
+      return e.what();
+    }
+  }
+};
+
+}  // namespace
+
+TEST_CASE("Tiny-ImageNet is read from its folders and its validation list") {
+  const TinyFolder tiny;
+  const Dataset train = data::load_dataset("tiny-imagenet", Split::train, {.folder = tiny.scratch.path});
+  CHECK(train.size == 64);
+  CHECK(train.count() == 6);
+  CHECK(train.pixels.size() == 6 * 64 * 64 * 3);
+  CHECK(train.labels == std::vector<int>{0, 0, 0, 1, 1, 1});
+  CHECK(train.classes == std::vector<std::string>{"goldfish", "n02"});
+  CHECK(train.picture(1)[0] == train.picture(1)[1]);  // a grey one
+  const Dataset val = data::load_dataset("tiny-imagenet", Split::test, {.folder = tiny.folder});
+  CHECK(val.labels == std::vector<int>{1, 0});
+  CHECK(val.skipped.empty());
+  CHECK(data::family_of("tiny-imagenet") == data::Family::tiny_imagenet);
+}
+
+TEST_CASE("a Tiny-ImageNet that is not whole is refused with the file's name") {
+  const auto refused = [](Split split, const std::string& part, auto damage) {
+    const TinyFolder tiny;
+    damage(tiny);
+    CHECK_MESSAGE(tiny.error(split).find(part) != std::string::npos, tiny.error(split));
+  };
+  refused(Split::train, "wnids.txt: No such file", [](const TinyFolder& t) { fs::remove(t.folder / "wnids.txt"); });
+  refused(Split::train, "train/n03/images: No such file",
+          [](const TinyFolder& t) { t.text("wnids.txt", "n01\nn03\n"); });
+  refused(Split::train, "or one of them twice", [](const TinyFolder& t) { t.text("wnids.txt", "n01\nn01\n"); });
+  refused(Split::train, "n01/images: has no images", [](const TinyFolder& t) {
+    for (int i = 0; i < 3; ++i) fs::remove(t.folder / ("train/n01/images/n01_" + std::to_string(i) + ".JPEG"));
+  });
+  refused(Split::train, "n01_2.JPEG: 32 x 32 pixels, not 64 x 64",
+          [](const TinyFolder& t) { t.write("train/n01/images/n01_2.JPEG", 32); });
+  refused(Split::train, "n02_0.JPEG: neither JPEG nor PNG",
+          [](const TinyFolder& t) { t.text("train/n02/images/n02_0.JPEG", "nothing"); });
+  refused(Split::test, "val_1.JPEG: is not in ",
+          [](const TinyFolder& t) { t.text("val/val_annotations.txt", "val_0.JPEG\tn02\t0\t0\t62\t62\n"); });
+  refused(Split::test, "class 'n09' of val_0.JPEG is not in wnids.txt",
+          [](const TinyFolder& t) { t.text("val/val_annotations.txt", "val_0.JPEG\tn09\t0\t0\t62\t62\n"); });
+  refused(Split::test, "val/images: No such file",
+          [](const TinyFolder& t) { fs::remove_all(t.folder / "val/images"); });
+}
+
+TEST_CASE("damaged images are left out where that is asked for, and told") {
+  const TinyFolder tiny;
+  tiny.text("train/n01/images/n01_1.JPEG", "nothing");
+  tiny.text("train/n02/images/n02_2.JPEG", "");
+  const Dataset train =
+      data::load_dataset("tiny-imagenet", Split::train, {.folder = tiny.folder, .skip_bad_images = true});
+  CHECK(train.labels == std::vector<int>{0, 0, 1, 1});
+  CHECK(train.pixels.size() == 4 * 64 * 64 * 3);
+  REQUIRE(train.skipped.size() == 2);
+  CHECK(train.skipped[0].ends_with("n01_1.JPEG: neither JPEG nor PNG"));
+  CHECK(std::equal(train.picture(0), train.picture(0) + 64 * 64 * 3,
+                   train.picture(1)));  // both in colour: none moved wrongly
+  CHECK(train.picture(3)[0] == train.picture(3)[1]);
 }

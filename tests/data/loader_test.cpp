@@ -175,3 +175,54 @@ TEST_CASE("augmentation shifts and mirrors, equally often in each of its ways, a
     for (const auto& [bytes, count] : counts) CHECK(std::abs(count - draws / 18.0) < 5 * std::sqrt(draws / 18.0));
   }
 }
+
+TEST_CASE("a random part has the area and aspect that are asked for, and lies anywhere") {
+  constexpr int64_t h = 60, w = 90;
+  double smallest = 1, largest = 0, left = w, right = 0;
+  for (uint32_t i = 0; i < 3000; ++i) {
+    engine::Rng rng(1, engine::Purpose::augment, 0, i);
+    const data::Crop part = data::random_part(h, w, 0.08, rng);
+    REQUIRE((part.y >= 0 && part.x >= 0 && part.height >= 1 && part.width >= 1));
+    REQUIRE((part.y + part.height <= h && part.x + part.width <= w));
+    const double area = static_cast<double>(part.height * part.width) / (h * w);
+    const double aspect = static_cast<double>(part.width) / static_cast<double>(part.height);
+    CHECK((aspect > 0.7 && aspect < 1.42));  // 3/4 to 4/3, rounded to pixels
+    smallest = std::min(smallest, area), largest = std::max(largest, area);
+    left = std::min(left, static_cast<double>(part.x));
+    right = std::max(right, static_cast<double>(part.x + part.width));
+  }
+  CHECK((smallest > 0.07 && smallest < 0.1));
+  CHECK(largest > 0.85);  // 60 x 80 is 0.89
+  CHECK((left == 0 && right == w));
+  engine::Rng rng(1, engine::Purpose::augment);
+  const data::Crop middle = data::random_part(10, 100, 1, rng);  // never fits: the middle, 10 x 13
+  CHECK((middle.y == 0 && middle.x == 43 && middle.height == 10 && middle.width == 13));
+}
+
+TEST_CASE("a resized crop is that part of the picture, made as large, mirrored half of the time") {
+  constexpr int64_t size = 12;
+  const std::vector<uint8_t> picture = gradient_picture(size);
+  int mirrored = 0;
+  for (uint32_t i = 0; i < 400; ++i) {
+    const engine::Rng rng(1, engine::Purpose::augment, 0, i);
+    std::vector<float> out(size * size * 3);
+    data::prepare(picture.data(), size, {},
+                  {.pad = 4, .flip = true, .crop = data::Cropping::resized, .filter = data::Filter::bicubic}, rng,
+                  out.data());
+    engine::Rng draws = rng;
+    std::vector<uint8_t> part(size * size * 3);
+    data::resize(picture.data(), size, data::random_part(size, size, 0.08, draws), size, size, data::Filter::bicubic,
+                 part.data());
+    bool same = true, flipped = true;
+    for (int64_t y = 0; y < size; ++y) {
+      for (int64_t x = 0; x < size * 3; ++x) {
+        const uint8_t value = data::denormalize(out[static_cast<size_t>(y * size * 3 + x)], {}, 0);
+        same &= value == part[static_cast<size_t>(y * size * 3 + x)];
+        flipped &= value == part[static_cast<size_t>(y * size * 3 + (size - 1 - x / 3) * 3 + x % 3)];
+      }
+    }
+    CHECK((same || flipped));
+    mirrored += !same;
+  }
+  CHECK(std::abs(mirrored - 200) < 5 * std::sqrt(400 * 0.25));
+}

@@ -72,7 +72,7 @@ struct Step {
 std::vector<double> train(const char* loss_name, bool mixed) {
   const auto network = nn::make_network("resnet20", {.classes = classes});
   initialise(*network);
-  nn::Sgd sgd(*network, {.momentum = 0.9f, .weight_decay = 5e-4f, .nesterov = true});
+  const auto sgd = nn::make_optimizer("sgd", *network, {.momentum = 0.9f, .weight_decay = 5e-4f, .nesterov = true});
   const mixup::Loss criterion = mixup::make_loss(loss_name, {.dm_eta = 0.1});
   std::vector<double> losses;
   for (uint64_t i = 0; i < steps; ++i) {
@@ -82,7 +82,7 @@ std::vector<double> train(const char* loss_name, bool mixed) {
     const Variable loss = criterion(network->forward(x, nn::Mode::train), mixup::targets(step.plan, step.labels));
     losses.push_back(loss.value().item());
     engine::backward(loss);
-    sgd.step(0.01f);
+    sgd->step(0.01f);
   }
   return losses;
 }

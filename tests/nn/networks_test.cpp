@@ -45,6 +45,14 @@ TEST_CASE("networks have the parameters of their PyTorch twins") {
   CHECK(count("resnext50", 100) == 23177124);
   CHECK(count("wrn28-2", 10) == 1467610);
   CHECK(count("wrn28-8", 10) == 23354842);
+  CHECK(count("wrn28-10", 10) == 36479194);
+  const auto imagenet = [](const char* name) {
+    return nn::count_parameters(*nn::make_network(name, {.classes = 1000, .stem = nn::Stem::imagenet}));
+  };
+  CHECK(imagenet("resnet18") == 11689512);
+  CHECK(imagenet("resnet34") == 21797672);
+  CHECK(imagenet("resnet50") == 25557032);
+  CHECK(imagenet("resnext50") == 25028904);
 }
 
 TEST_CASE("the entries of a residual network have PyTorch's names") {
@@ -101,6 +109,59 @@ TEST_CASE("eval mode uses the running statistics and changes nothing") {
 TEST_CASE("an unknown network is answered with the nearest one") {
   CHECK_THROWS_WITH(
       nn::make_network("resnet19", {}),
-      "unknown model 'resnet19': did you mean 'resnet18'? known: linear, resnet18, resnet20, resnet32, resnet56, "
-      "resnext50, wrn28-2, wrn28-8");
+      "unknown model 'resnet19': did you mean 'resnet18'? known: linear, resnet18, resnet34, resnet50, resnext50, "
+      "resnet20, resnet32, resnet56, wrn28-2, wrn28-8, wrn28-10");
+}
+
+TEST_CASE("the stem for large pictures takes a quarter of their sides, and its gradient comes back") {
+  const auto network = nn::make_network("resnet18", {.classes = 5, .size = 64, .stem = nn::Stem::imagenet});
+  std::vector<int64_t> sides;
+  const Variable logits =
+      network->forward(Variable(uniform({2, 64, 64, 3}, 1)), Mode::train, [&](int, const Variable& y) {
+        sides.push_back(y.shape()[1]);
+        return y;
+      });
+  CHECK(sides == std::vector<int64_t>{16, 8, 4, 2});
+  engine::backward(logits, uniform({2, 5}, 2));
+  for (const nn::Entry& e : nn::state_of(*network)) {
+    if (e.kind != nn::Entry::Kind::buffer) CHECK(e.variable.grad().defined());
+  }
+}
+
+TEST_CASE("with zero_init_last a residual block of like shape starts as its shortcut") {
+  for (const char* name : {"resnet20", "resnet50"}) {
+    int zeros = 0, blocks = 0;
+    for (const nn::Entry& e : nn::state_of(*nn::make_network(name, {.zero_init_last = true}))) {
+      const std::string last = name == std::string("resnet20") ? ".bn2.weight" : ".bn3.weight";
+      if (!e.name.ends_with(last)) continue;
+      ++blocks;
+      zeros += e.variable.value().data()[0] == 0;
+    }
+    CHECK(blocks == (name == std::string("resnet20") ? 9 : 16));
+    CHECK(zeros == blocks);
+  }
+}
+
+TEST_CASE("the options of batch norm reach every layer") {
+  const auto y = [](const nn::NormOptions& norm, const char* name) {
+    const auto network = nn::make_network(name, {.seed = 1, .norm = norm});
+    network->forward(Variable(uniform({2, 32, 32, 3}, 1)), Mode::train);
+    return nn::state_of(*network);
+  };
+  for (const char* name : {"resnet20", "wrn28-2"}) {
+    const nn::State usual = y({}, name), slow = y({.momentum = 0.001f}, name);
+    for (size_t i = 0; i < usual.size(); ++i) {
+      if (!usual[i].name.ends_with("running_mean")) continue;
+      CAPTURE(usual[i].name);
+      const float a = usual[i].variable.value().data()[0], b = slow[i].variable.value().data()[0];
+      CHECK(b == doctest::Approx(a / 100).epsilon(1e-4));
+    }
+    const auto logits = [&](const nn::NormOptions& norm) {
+      return nn::make_network(name, {.seed = 1, .norm = norm})
+          ->forward(Variable(uniform({2, 32, 32, 3}, 1)), Mode::train)
+          .value();
+    };
+    CHECK_FALSE(same_bits(logits({}), logits({.eps = 0.1f})));
+    CHECK_FALSE(same_bits(logits({}), logits({.leak = 0.1f})));
+  }
 }

@@ -5,6 +5,8 @@
 #include "engine/memory.h"
 #include "engine/ops.h"
 #include "engine/parallel.h"
+#include "engine/work.h"
+#include "nn/ema.h"
 #include "nn/networks.h"
 #include "nn/optimizer.h"
 #include "nn/schedule.h"
@@ -12,6 +14,7 @@
 
 using namespace support;
 using engine::Variable;
+using nn::Mode;
 
 namespace {
 
@@ -32,8 +35,9 @@ TEST_CASE("SGD follows PyTorch's definition, with weight decay on weights alone 
   for (const bool nesterov : {false, true}) {
     for (const bool decay_offsets : {false, true}) {
       Fixture f;
-      nn::Sgd sgd(*f.network,
-                  {.momentum = 0.9f, .weight_decay = 0.01f, .nesterov = nesterov, .decay_offsets = decay_offsets});
+      const auto sgd = nn::make_optimizer(
+          "sgd", *f.network,
+          {.momentum = 0.9f, .weight_decay = 0.01f, .decay_offsets = decay_offsets, .nesterov = nesterov});
       std::vector<std::vector<double>> w, v;
       for (const nn::Entry& entry : f.state) {
         const auto values = entry.variable.value().to_vector();
@@ -51,7 +55,7 @@ TEST_CASE("SGD follows PyTorch's definition, with weight decay on weights alone 
             w[i][k] -= lr * (nesterov ? g + 0.9 * v[i][k] : v[i][k]);
           }
         }
-        sgd.step(static_cast<float>(lr));
+        sgd->step(static_cast<float>(lr));
       }
       for (size_t i = 0; i < w.size(); ++i) {
         CHECK(relative_error(f.state[i].variable.value().to_vector(), w[i]) < 1e-6);
@@ -65,13 +69,13 @@ TEST_CASE("the pool stops growing after the first training steps") {
   // With one thread: with more, how many buffers are in use at once depends on timing.
   engine::set_threads(1);
   const auto network = nn::make_network("resnet20", {.size = 16});
-  nn::Sgd sgd(*network, {.momentum = 0.9f});
+  const auto sgd = nn::make_optimizer("sgd", *network, {.momentum = 0.9f});
   const Variable x(uniform({4, 16, 16, 3}, 1));
   const Tensor target = Tensor::full({4, 10}, 0.1f);
   int64_t held = 0;
   for (int step = 0; step < 5; ++step) {
     engine::backward(engine::softmax_cross_entropy(network->forward(x, nn::Mode::train), target));
-    sgd.step(0.1f);
+    sgd->step(0.1f);
     if (step > 1) CHECK(engine::memory::usage().held == held);
     held = engine::memory::usage().held;
   }
@@ -80,9 +84,9 @@ TEST_CASE("the pool stops growing after the first training steps") {
 
 TEST_CASE("SGD leaves a parameter without gradient alone") {
   Fixture f;
-  nn::Sgd sgd(*f.network, {.weight_decay = 1});
+  const auto sgd = nn::make_optimizer("sgd", *f.network, {.weight_decay = 1});
   const Tensor before = f.state[0].variable.value().clone();
-  sgd.step(1);
+  sgd->step(1);
   CHECK(same_bits(before, f.state[0].variable.value()));
 }
 
@@ -120,7 +124,8 @@ TEST_CASE("fifty steps of resnet18 have the same losses whether convolutions are
       Tensor values = entry.variable.value();
       if (entry.name.ends_with("bn2.weight")) std::fill_n(values.data(), values.elements(), 0.25f);
     }
-    nn::Sgd optimizer(*network, {.momentum = 0.9f, .weight_decay = 5e-4f, .nesterov = true});
+    const auto optimizer =
+        nn::make_optimizer("sgd", *network, {.momentum = 0.9f, .weight_decay = 5e-4f, .nesterov = true});
     std::vector<double> losses;
     for (uint32_t step = 0; step < 50; ++step) {
       const Variable images(uniform({16, 16, 16, 3}, step % 4));
@@ -129,7 +134,7 @@ TEST_CASE("fifty steps of resnet18 have the same losses whether convolutions are
       const Variable loss = engine::softmax_cross_entropy(network->forward(images, nn::Mode::train), target);
       losses.push_back(loss.value().item());
       engine::backward(loss);
-      optimizer.step(0.001f);
+      optimizer->step(0.001f);
     }
     return losses;
   };
@@ -140,4 +145,108 @@ TEST_CASE("fifty steps of resnet18 have the same losses whether convolutions are
     CHECK(transformed[step] == doctest::Approx(direct[step]).epsilon(1e-3));
   }
   MESSAGE("largest relative difference ", relative_error(transformed, direct));
+}
+
+namespace {
+
+/// Steps of an optimizer of the Adam kind in double, written down from its paper.
+struct AdamReference {
+  bool lamb;
+  double beta1 = 0.8, beta2 = 0.95, eps = 1e-6, decay = 0.02;
+
+  void step(std::vector<double>& w, const std::vector<float>& g, std::vector<double>& m, std::vector<double>& v,
+            double lr, int t, bool decayed) const {
+    std::vector<double> update(w.size());
+    double size = 0, length = 0;
+    for (size_t k = 0; k < w.size(); ++k) {
+      m[k] = beta1 * m[k] + (1 - beta1) * g[k];
+      v[k] = beta2 * v[k] + (1 - beta2) * g[k] * g[k];
+      const double direction = m[k] / (1 - std::pow(beta1, t)) / (std::sqrt(v[k] / (1 - std::pow(beta2, t))) + eps);
+      update[k] = direction + (decayed ? decay * w[k] : 0);
+      size += w[k] * w[k];
+      length += update[k] * update[k];
+    }
+    const double trust = lamb && decayed ? std::sqrt(size / length) : 1;
+    for (size_t k = 0; k < w.size(); ++k) w[k] -= lr * trust * update[k];
+  }
+};
+
+}  // namespace
+
+TEST_CASE("AdamW and LAMB follow their definitions, with weight decay on weights alone") {
+  for (const bool lamb : {false, true}) {
+    CAPTURE(lamb);
+    const AdamReference reference{lamb};
+    Fixture f;
+    const auto optimizer = nn::make_optimizer(lamb ? "lamb" : "adamw", *f.network,
+                                              {.weight_decay = 0.02f, .beta1 = 0.8f, .beta2 = 0.95f, .eps = 1e-6f});
+    std::vector<std::vector<double>> w, m, v;
+    for (const nn::Entry& entry : f.state) {
+      const auto values = entry.variable.value().to_vector();
+      w.emplace_back(values.begin(), values.end());
+      m.emplace_back(values.size(), 0.0);
+      v.emplace_back(values.size(), 0.0);
+    }
+    for (int step = 1; step <= 5; ++step) {
+      f.set_gradients(static_cast<uint32_t>(step));
+      const double lr = 0.1 / step;
+      for (size_t i = 0; i < w.size(); ++i) {
+        reference.step(w[i], f.state[i].variable.grad().to_vector(), m[i], v[i], lr, step,
+                       f.state[i].kind == nn::Entry::Kind::weight);
+      }
+      optimizer->step(static_cast<float>(lr));
+    }
+    for (size_t i = 0; i < w.size(); ++i) {
+      CHECK(relative_error(f.state[i].variable.value().to_vector(), w[i]) < 1e-5);
+    }
+  }
+  CHECK_THROWS_WITH(nn::make_optimizer("adam", *Fixture().network, {}),
+                    "unknown optimizer 'adam': did you mean 'adamw'? known: sgd, adamw, lamb");
+}
+
+TEST_CASE("gradients are clipped together, and only where they are too long") {
+  Fixture f;
+  f.set_gradients(1);
+  std::vector<std::vector<float>> before;
+  double squares = 0;
+  for (const nn::Entry& entry : f.state) {
+    before.push_back(entry.variable.grad().to_vector());
+    for (float g : before.back()) squares += static_cast<double>(g) * g;
+  }
+  const double norm = std::sqrt(squares);
+  CHECK(nn::clip_gradients(*f.network, 2 * norm) == doctest::Approx(norm).epsilon(1e-6));
+  for (size_t i = 0; i < before.size(); ++i) CHECK(f.state[i].variable.grad().to_vector() == before[i]);
+  CHECK(nn::clip_gradients(*f.network, norm / 4) == doctest::Approx(norm).epsilon(1e-6));
+  for (size_t i = 0; i < before.size(); ++i) {
+    std::vector<double> quarter(before[i].begin(), before[i].end());
+    for (double& g : quarter) g /= 4;
+    CHECK(relative_error(f.state[i].variable.grad().to_vector(), quarter) < 1e-5);
+  }
+}
+
+TEST_CASE("the average of the weights follows them at its own pace") {
+  Fixture f, average;
+  const float start = f.state[0].variable.value().data()[0];
+  average.state[0].variable.value().data()[0] = 123;
+  nn::Ema ema(*f.network, *average.network, 0.75);
+  CHECK(average.state[0].variable.value().data()[0] == start);
+  f.state[0].variable.value().data()[0] = start + 1;
+  ema.update();
+  CHECK(average.state[0].variable.value().data()[0] == doctest::Approx(start + 0.25));
+  ema.update();
+  CHECK(average.state[0].variable.value().data()[0] == doctest::Approx(start + 0.4375));
+  CHECK(f.state[0].variable.value().data()[0] == start + 1);
+  CHECK_THROWS_AS(nn::Ema(*f.network, *average.network, 1), engine::Error);
+  CHECK_THROWS_AS(nn::Ema(*f.network, *nn::make_network("resnet20", {}), 0.5), engine::Error);
+}
+
+TEST_CASE("multiply-adds are counted where somebody counts") {
+  const auto network = nn::make_network("resnet18", {.stem = nn::Stem::imagenet});
+  const engine::WorkCount outer;
+  {
+    const engine::WorkCount work;
+    network->forward(Variable(Tensor::zeros({1, 224, 224, 3})), Mode::eval);
+    CHECK(work.multiply_adds() == 1813561344 + 512 * 10);  // torchvision's 1.8e9 for resnet18, with ten classes
+  }
+  CHECK(outer.multiply_adds() == 0);
 }

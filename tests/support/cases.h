@@ -49,19 +49,20 @@ inline OpCase batch_norm_case(const std::string& name, Shape x, bool train) {
 }
 
 /// relu(batch norm + residual), with gamma and beta that keep its arguments off the corner at zero.
-inline OpCase batch_norm_relu_case(const std::string& name, Shape x, bool with_residual) {
+inline OpCase batch_norm_relu_case(const std::string& name, Shape x, bool with_residual, float leak = 0) {
   const Shape c{x.last()};
   std::vector<Tensor> inputs{uniform(x, 1), uniform(c, 2, 0.1, 0.2), away_from_zero(c, 3)};
   for (int64_t k = 0; k < c[0]; ++k) inputs[2].data()[k] += inputs[2].data()[k] < 0 ? -0.8f : 0.8f;
   if (with_residual) inputs.push_back(uniform(x, 4, -0.2, 0.2));
   return {"batch_norm " + name, inputs,
           [=](const auto& in) {
-            return engine::batch_norm(in[0], in[1], in[2], Tensor::zeros(c), Tensor::zeros(c), true, {.relu = true},
-                                      with_residual ? in[3] : Variable());
+            return engine::batch_norm(in[0], in[1], in[2], Tensor::zeros(c), Tensor::zeros(c), true,
+                                      {.relu = true, .leak = leak}, with_residual ? in[3] : Variable());
           },
           [=](const auto& in) {
             const Array y = reference::batch_norm_train(in[0], in[1], in[2]);
-            return reference::map(with_residual ? reference::add(y, in[3]) : y, [](double v) { return v > 0 ? v : 0; });
+            return reference::map(with_residual ? reference::add(y, in[3]) : y,
+                                  [=](double v) { return v > 0 ? v : leak * v; });
           }};
 }
 
@@ -143,6 +144,8 @@ inline std::vector<OpCase> op_cases() {
       batch_norm_relu_case("with relu, several runs", {5, 12, 12, 2}, false),
       batch_norm_relu_case("with residual and relu", {4, 3, 3, 5}, true),
       batch_norm_relu_case("with residual and relu, several runs", {5, 12, 12, 2}, true),
+      batch_norm_relu_case("with leaky relu", {4, 3, 3, 5}, false, 0.1f),
+      batch_norm_relu_case("with residual and leaky relu, several runs", {5, 12, 12, 2}, true, 0.1f),
       batch_norm_case("eval, several runs", {5, 12, 12, 2}, false),
 
       linear_case("small", {5, 7}, {4, 7}),

@@ -1,0 +1,26 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace data {
+
+/// A picture of 8-bit pixels (height, width, 3), red first.
+struct Image {
+  int64_t height = 0, width = 0;
+  std::vector<uint8_t> pixels;
+};
+
+/// What is refused before anything is decoded.
+struct ImageLimits {
+  size_t file_bytes = size_t{64} << 20;
+  int64_t side = 16384, pixels = int64_t{64} << 20;
+};
+
+/// Decodes a JPEG or PNG file, told by its first bytes; a grey one gets three equal channels, transparency is dropped.
+/// An Error names the file and says what is wrong with it.
+Image decode_image(std::string_view file, const std::string& name, const ImageLimits& limits = {});
+
+}  // namespace data

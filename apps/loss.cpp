@@ -78,7 +78,10 @@ apps::Chart gradient_chart(const apps::LossFlags& flags, const std::vector<doubl
     }
     chart.series.insert(chart.series.end(), std::begin(lines), std::end(lines));
   };
-  draw(sigmoid ? "bce" : "ce", {}, true);
+  const std::string plain = sigmoid ? "bce" : "ce";
+  if (flags.loss != plain) {
+    draw(plain, {.smoothing = flags.options.smoothing, .bce_reduction = flags.options.bce_reduction}, true);
+  }
   draw(flags.loss, flags.options, false);
   return chart;
 }

@@ -120,8 +120,8 @@ int main(int argc, char** argv) {
     apps::CommandLine line("mixes",
                            "Writes a PNG sheet of one training batch before and after a policy, or every policy.\n"
                            "Example: mixes --mix cutmix --dataset cifar10 --data-dir data --output cutmix.png");
-    apps::add_mixing_flags(line, mixing);
-    line.add_switch("--all", all, "Every policy on the same pairs of images, in place of --mix");
+    CLI::Option* mix = apps::add_mixing_flags(line, mixing);
+    line.add_switch("--all", all, "Every policy on the same pairs of images")->excludes(mix);
     line.add("--dataset", dataset_name, "Data set")
         ->check(apps::one_of("data set", engine::names_of(data::datasets())));
     line.add("--data-dir", folder, "Folder of the data set's files");
@@ -133,8 +133,6 @@ int main(int argc, char** argv) {
 
     std::vector<std::string> lists{mixing.mix};
     if (all) {
-      if (mixing.policy.alpha)
-        throw apps::UsageError("--all: every policy takes its own alpha, so --mix-alpha cannot be");
       lists = engine::names_of(mixup::policies());
       lists.erase(std::find(lists.begin(), lists.end(), "none"));
     }
@@ -142,6 +140,8 @@ int main(int argc, char** argv) {
     std::vector<apps::MixingOptions> policies;
     for (const std::string& list : lists) {
       policies.push_back({.mix = list, .policy = mixing.policy});
+      const bool has_alpha = !all || engine::find_named(mixup::policies(), "policy", list).alphas[0] > 0;
+      if (!has_alpha) policies.back().policy.alpha.reset();
       resolve(policies.back(), family);
     }
     const data::Dataset dataset =

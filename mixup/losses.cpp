@@ -1,5 +1,6 @@
 #include "mixup/losses.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "engine/kernels.h"
@@ -33,16 +34,13 @@ void check(const char* name, const engine::Shape& logits, const Targets& targets
   for (float weight : targets.weight) ENSURE(weight >= 0 && std::isfinite(weight), name, ": a weight is ", weight);
 }
 
-/// A loss is checked when all rows are done, so that the first bad row is named.
-void check_finite(const char* name, const std::vector<double>& losses, const Tensor& logits) {
+/// All rows are checked before any is used, so that the first bad one is named.
+void check_finite(const char* name, const Tensor& logits) {
   const int64_t classes = logits.shape()[1];
-  for (size_t i = 0; i < losses.size(); ++i) {
-    if (std::isfinite(losses[i])) continue;
-    const float* z = logits.data() + static_cast<int64_t>(i) * classes;
-    const float* bad = std::find_if(z, z + classes, [](float value) { return !std::isfinite(value); });
-    ENSURE(bad == z + classes, name, ": logit ", bad - z, " of row ", i, " is ", *bad, "; try a lower learning rate");
-    engine::fail(name, ": the loss of row ", i, " is ", losses[i], "; try a lower learning rate");
-  }
+  const float *begin = logits.data(), *end = begin + logits.elements();
+  const float* bad = std::find_if(begin, end, [](float z) { return !std::isfinite(z); });
+  ENSURE(bad == end, name, ": logit ", (bad - begin) % classes, " of row ", (bad - begin) / classes, " is ", *bad,
+         "; try a lower learning rate");
 }
 
 /// The op: the mean over the rows.
@@ -50,6 +48,7 @@ template <class Row>
 Variable mean_over_rows(const char* name, const Row& row, const Variable& logits, const Targets& targets) {
   const engine::Shape& shape = logits.shape();
   check(name, shape, targets);
+  check_finite(name, logits.value());
   const int64_t n = shape[0];
   const int classes = static_cast<int>(shape[1]);
   std::vector<double> losses(static_cast<size_t>(n));
@@ -65,7 +64,6 @@ Variable mean_over_rows(const char* name, const Row& row, const Variable& logits
       for (int c = 0; c < classes; ++c) dz[c] *= targets.weight[k];
     }
   });
-  check_finite(name, losses, logits.value());
   double sum = 0;
   for (double loss : losses) sum += loss;
   const auto mean = static_cast<float>(sum / static_cast<double>(n));

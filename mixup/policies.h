@@ -64,12 +64,16 @@ struct PolicyOptions {
   int64_t off_epoch = 0;  // from this epoch on, counted from 0, nothing is mixed; 0: never
 };
 
+// mixup/policy_list.cpp
+
 /// Reads a list such as "cutmix", "mixup+cutmix" or "mixup@0.8:1+cutmix@1:3", each a name, its @alpha, and its :weight.
 /// An Error says what is wrong with it.
 std::vector<Choice> parse_policies(const std::string& list, const PolicyOptions& options);
 
 /// The list with every alpha and weight written out where they matter.
 std::string list_of(const std::vector<Choice>& choices);
+
+// mixup/policies.cpp
 
 /// Decides how the images of a batch are mixed, from random numbers that belong to the step alone. An Error where a
 /// batch of one image has no partner to offer.

@@ -7,6 +7,7 @@
 #include "apps/bench/bench.h"
 #include "apps/support/progress.h"
 #include "data/loader.h"
+#include "engine/ops.h"
 #include "engine/parallel.h"
 #include "engine/variable.h"
 #include "mixup/losses.h"
@@ -152,8 +153,12 @@ void time_policies(const Options& o) {
       return median(seconds_of(50, [&] { plan = policy(batch, rng); }));
     };
     const double elem = plan_seconds(mixup::Draws::elem), together = plan_seconds(mixup::Draws::batch);
-    plan.stage = 0;
-    const double mix = median(seconds_of(50, [&] { mixup::apply(plan, batch.images); }));
+    const bool hidden = entry.stages > 1;  // forward and backward, in as many channels as a first stage may have
+    const Variable input = hidden ? Variable::leaf(random_tensor({o.batch, o.size, o.size, 64})) : Variable();
+    const double mix = median(seconds_of(hidden ? 5 : 50, [&] {
+      if (hidden) engine::backward(engine::mix(input, plan.partner, plan.mask), input.value());
+      else mixup::apply(plan, batch.images);
+    }));
     std::printf("%-12s %10.2f %14.2f %10.2f %8.2f %%\n", entry.name, 1e3 * together, 1e3 * elem, 1e3 * mix,
                 100 * (together + mix) / step);
   }

@@ -51,7 +51,7 @@ MixedEvaluation evaluate_mixed(nn::Network& network, data::Loader& loader, const
   double top1 = 0, top2 = 0, count = 0;
   loader.start(0);
   for (Batch batch; loader.next(batch);) {
-    if (batch.count() < 2) continue;
+    if (batch.count() < 2) continue;  // a last image alone
     engine::Rng rng(0, engine::Purpose::mix_test, 0, static_cast<uint32_t>(batch.step));
     const mixup::Plan plan = policy(batch, rng);
     if (!plan.mixes()) continue;

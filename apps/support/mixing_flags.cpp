@@ -22,12 +22,12 @@ CLI::Validator policy_list() {
 
 }  // namespace
 
-void add_mixing_flags(CommandLine& line, MixingOptions& o) {
-  line.add(
-          "--mix", o.mix,
-          "How images are mixed: a policy, or several that take turns, such as mixup+cutmix or with alphas and weights "
-          "mixup@0.8:1+cutmix@1:3")
-      ->check(policy_list());
+CLI::Option* add_mixing_flags(CommandLine& line, MixingOptions& o) {
+  CLI::Option* mix = line.add(
+      "--mix", o.mix,
+      "How images are mixed: a policy, or several that take turns, such as mixup+cutmix or with alphas and weights "
+      "mixup@0.8:1+cutmix@1:3");
+  mix->check(policy_list());
   line.add_auto("--mix-alpha", o.policy.alpha, 1e-3, 1e6,
                 "lambda ~ Beta(alpha, alpha), for every policy of --mix; auto: customary for policy and data set");
   line.add_auto("--mix-switch-prob,--mixup-switch-prob", o.policy.switch_prob, 0, 1,
@@ -36,8 +36,9 @@ void add_mixing_flags(CommandLine& line, MixingOptions& o) {
       ->check(between(0, 1));
   line.add_choice("--mix-mode,--mixup-mode", o.policy.draws, "mode", {"batch", "elem"},
                   "One lambda and mask a batch, or one for each image");
-  line.add("--mix-off-epoch,--mixup-off-epoch", o.policy.off_epoch, "Mix in so many epochs only; 0: in all")
+  line.add("--mix-off-epoch,--mixup-off-epoch", o.policy.off_epoch, "Mix in the first so many epochs only; 0: in all")
       ->check(between(0, 1e6));
+  return mix;
 }
 
 void resolve(MixingOptions& o, data::Family family) {
@@ -45,7 +46,8 @@ void resolve(MixingOptions& o, data::Family family) {
   if (o.mixup > 0 || o.cutmix > 0) {
     if (o.mix != "none") throw UsageError("--mix: not together with --mixup or --cutmix");
     if (o.policy.alpha) throw UsageError("--mix-alpha: not together with --mixup or --cutmix, which are alphas");
-    const std::string mixup = engine::text("mixup@", o.mixup), cutmix = engine::text("cutmix@", o.cutmix);
+    const std::string mixup = engine::text("mixup@", engine::exact(o.mixup)),
+                      cutmix = engine::text("cutmix@", engine::exact(o.cutmix));
     o.mix = o.cutmix == 0 ? mixup : o.mixup == 0 ? cutmix : mixup + "+" + cutmix;
     o.mixup = o.cutmix = 0;
   }

@@ -14,7 +14,8 @@ struct MixingOptions {
   mixup::PolicyOptions policy = {};
 };
 
-void add_mixing_flags(CommandLine& line, MixingOptions& options);
+/// Adds them, and returns that of --mix.
+CLI::Option* add_mixing_flags(CommandLine& line, MixingOptions& options);
 
 /// Fills in the policies' own alphas for a family of data sets where none was given, and checks what was.
 void resolve(MixingOptions& options, data::Family family);

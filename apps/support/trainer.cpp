@@ -134,6 +134,10 @@ void train(const TrainerOptions& o, const Arguments& arguments, const data::Data
 
   const mixup::Policy policy = make_policy(o.mixing);
   require_stages(o.mixing, network->stages());
+  MixingOptions each_batch = o.mixing;  // what the network is judged by
+  each_batch.policy.prob = 1;
+  each_batch.policy.off_epoch = 0;
+  const mixup::Policy always = make_policy(each_batch);
   const mixup::Loss criterion = mixup::make_loss(o.loss.loss, o.loss.options);
   const auto optimizer = nn::make_optimizer(o.opt, *network, o.optimizer);
   const nn::Schedule schedule =
@@ -192,7 +196,7 @@ void train(const TrainerOptions& o, const Arguments& arguments, const data::Data
     const double images_per_second = speed(), data_wait = waited();
     progress.note("evaluating");
     evaluation = evaluate(judged, test_loader);
-    const MixedEvaluation mixed = evaluate_mixed(judged, test_loader, policy);
+    const MixedEvaluation mixed = evaluate_mixed(judged, test_loader, always);
     progress.clear();
 
     const double train_loss = loss_sum / static_cast<double>(batches);

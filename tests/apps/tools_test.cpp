@@ -2,6 +2,8 @@
 
 #include <cmath>
 #include <nlohmann/json.hpp>
+#include <set>
+#include <sstream>
 
 #include "tests/support/program.h"
 
@@ -51,15 +53,20 @@ TEST_CASE("loss knows every loss with its options") {
     CHECK(o["finite_difference_error"].get<double>() < 1e-9);
     return o["loss"].get<double>();
   };
-  for (const auto& [arguments, expected] :
-       std::initializer_list<std::pair<const char*, double>>{{"--loss ce", 1.1401896986},
-                                                             {"--loss dm --dm-sides labeled", 1.1571743005},
-                                                             {"--loss dm-bce", 2.8215985666},
-                                                             {"--loss dm-bce --kind interpolation", 2.5144934251},
-                                                             {"--loss dm-bce --dm-t 1 --dm-xi 1", 3.1465985666},
-                                                             {"--loss bce", 3.1465985666},
-                                                             {"--loss bce --bce-target two", 1.4465985666},
-                                                             {"--loss bce --bce-reduction mean", 3.1465985666 / 4}}) {
+  for (const auto& [arguments, expected] : std::initializer_list<std::pair<const char*, double>>{
+           {"--loss ce", 1.1401896986},
+           {"--loss dm --dm-sides labeled", 1.1571743005},
+           {"--loss dm --dm-eta 0.5", 1.1401896986 + 0.5 * (0.1698460196 + 0.4076059644)},
+           {"--loss dm --dm-weight-power 1", 1.1401896986 + 0.1 * (0.3 * 0.1698460196 + 0.7 * 0.4076059644)},
+           {"--loss dm --dm-sides minor", 1.1401896986 + 0.1 * 0.1698460196},
+           {"--loss dm --dm-sides major", 1.1401896986 + 0.1 * 0.4076059644},
+           {"--loss dm --dm-min-share 0.35", 1.1401896986},
+           {"--loss dm-bce", 2.8215985666},
+           {"--loss dm-bce --kind interpolation", 2.5144934251},
+           {"--loss dm-bce --dm-t 1 --dm-xi 1", 3.1465985666},
+           {"--loss bce", 3.1465985666},
+           {"--loss bce --bce-target two", 1.4465985666},
+           {"--loss bce --bce-reduction mean", 3.1465985666 / 4}}) {
     CHECK(std::abs(loss_of(arguments) - expected) < 1e-9);
   }
   const double mean = (0.4401896986 + 1.4401896986 + 2.4401896986 + 3.4401896986) / 4;  // of -log p
@@ -79,6 +86,18 @@ TEST_CASE("loss draws the gradient for every share as an SVG image") {
     return times;
   };
   CHECK(count("<polyline") == 6);
+  // At lambda 0.5, the 100th of 199 points, the gradients of dm are 0.0658 on a and -0.4305 on b; the axis reaches from
+  // -1 at 348 to 0.8 at 44.
+  const auto middle = [&](int number) {
+    size_t at = 0;
+    for (int i = 0; i <= number; ++i) at = image.find("points='", at) + 8;
+    std::istringstream points(image.substr(at, image.find('\'', at) - at));
+    std::string point;
+    for (int i = 0; i < 100; ++i) points >> point;
+    return 0.8 - (std::stod(point.substr(point.find(',') + 1)) - 44) / (348 - 44) * 1.8;
+  };
+  CHECK(middle(3) == doctest::Approx(0.0658).epsilon(0.01));
+  CHECK(middle(4) == doctest::Approx(-0.4305).epsilon(0.01));
   CHECK(image.find("nan") == std::string::npos);
   CHECK(run_program("loss", "--a 1 --b 1 --plot h.svg", scratch).exit_code == 2);
   CHECK_FALSE(std::filesystem::exists(scratch.path / "h.svg"));
@@ -102,7 +121,7 @@ TEST_CASE("loss, mixes and bench refuse bad input with one line") {
                                                       {"loss", "--dm-eta -1", 2},
                                                       {"loss", "--plot /proc/none/a.svg", 1},
                                                       {"mixes", "--mix nothing", 2},
-                                                      {"mixes", "--all --mix-alpha 1", 2},
+                                                      {"mixes", "--all --mix cutmix", 2},
                                                       {"mixes", "--mix cutmix -b 1", 1},
                                                       {"mixes", "--dataset cifar10", 1},
                                                       {"mixes", "--output /proc/none/a.png", 1},
@@ -139,13 +158,16 @@ TEST_CASE("mixes writes a PNG and tells partner, lambda and mask mean of each im
 
 TEST_CASE("mixes shows every policy on the same pairs of images") {
   const Scratch scratch("all");
-  const Outcome run = run_program("mixes", "--all --mix-mode elem --json", scratch);
+  const Outcome run = run_program("mixes", "--all --mix-mode elem --mix-alpha 1 --json", scratch);
   CHECK(run.exit_code == 0);
   const json o = json::parse(run.out);
   REQUIRE(o["policies"].size() == 8);
   for (const json& policy : o["policies"]) {
     CAPTURE(policy["policy"]);
     REQUIRE(policy["images"].size() == 8);
+    std::set<double> shares;
+    for (const json& image : policy["images"]) shares.insert(image["lambda"].get<double>());
+    CHECK(shares.size() > 3);  // each image has drawn its own
     for (size_t i = 0; i < 8; ++i) CHECK(policy["images"][i]["partner"] == o["policies"][0]["images"][i]["partner"]);
   }
   CHECK(content(scratch.path / "mixes.png").starts_with("\x89PNG\r\n"));

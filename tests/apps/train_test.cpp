@@ -1,6 +1,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <vector>
 
 #include "tests/support/program.h"
 
@@ -175,6 +176,33 @@ TEST_CASE("args.yaml holds every digit of a number, and the last of two equal fl
   const std::string yaml = content(scratch.path / "output/on/args.yaml");
   CHECK(yaml.find("lr: 0.0123456789\n") != std::string::npos);
   CHECK(yaml.find("experiment: 'on'\n") != std::string::npos);
+}
+
+TEST_CASE("every flag of losses and mixing changes what is learned") {
+  const Scratch scratch("wired");
+  const std::string arguments = "--shapes-train 60 --shapes-test 20 -b 20 --epochs 2 --model linear --lr 0.01 ";
+  int number = 0;
+  const auto summary = [&](const std::string& flags) {
+    const std::string name = "run" + std::to_string(number++);
+    CAPTURE(flags);
+    REQUIRE(run_program("train_cifar", arguments + flags + " --experiment " + name, scratch).exit_code == 0);
+    return content(scratch.path / "output" / name / "summary.csv");
+  };
+  for (const auto& [base, flags] : std::initializer_list<std::pair<std::string, std::vector<const char*>>>{
+           {"--mix mixup --loss dm",
+            {"--dm-eta 1", "--dm-weight-power 1", "--dm-sides minor", "--dm-min-share 0.45", "--smoothing 0.1",
+             "--mix-alpha 0.1", "--mix-prob 0.3", "--mix-mode elem", "--mix-off-epoch 1", "--seed 3"}},
+           {"--mix mixup --loss bce", {"--bce-target two", "--bce-reduction mean"}},
+           {"--mix mixup --loss dm-bce", {"--dm-t 2", "--dm-xi 0.5", "--dm-t 1 --dm-xi 0.8"}},
+           {"--mix mixup+cutmix --loss ce", {"--mix-switch-prob 0.9"}}}) {
+    const std::string usual = summary(base);
+    for (const char* flag : flags) {
+      CAPTURE(flag);
+      CHECK((summary(base + " " + flag) != usual));
+    }
+  }
+  CHECK((summary("--mix mixup --loss dm-bce") == summary("--mix mixup --loss dm-bce --dm-t 0.5 --dm-xi 1")));
+  CHECK((summary("--mix cutmix --loss dm-bce") == summary("--mix cutmix --loss dm-bce --dm-t 1 --dm-xi 0.8")));
 }
 
 TEST_CASE("timm's --mixup and --cutmix are alphas, and both together take turns") {

@@ -1,9 +1,11 @@
 #include <doctest/doctest.h>
 
+#include <map>
 #include <numeric>
 
 #include "engine/parallel.h"
 #include "mixup/policies.h"
+#include "mixup/saliency.h"
 #include "tests/support/numbers.h"
 
 using namespace support;
@@ -252,14 +254,14 @@ TEST_CASE("CutMix boxes follow the paper's integer arithmetic") {
 
 TEST_CASE("ResizeMix shows the whole partner, its nearest pixels, in a box of 0.1 to 0.8 of the sides") {
   constexpr int64_t h = 20, w = 30;
-  const data::Batch batch = random_batch(2, h, w);
+  const data::Batch batch = random_batch(3, h, w);
   const mixup::Policy policy = mixup::make_policy("resizemix", {.alpha = 1});
   std::vector<double> ratios;
-  for (uint32_t step = 0; step < 1000; ++step) {
-    Rng rng(3, Purpose::mix, 0, step), draws = at_the_blend(3, step, 2);
+  for (uint32_t step = 0; step < 400; ++step) {
+    Rng rng(3, Purpose::mix, 0, step), draws = at_the_blend(3, step, 3);
     const mixup::Plan plan = policy(batch, rng);
     double ratio = draws.uniform();
-    for (draws = at_the_blend(3, step, 2); ratio = draws.beta(1, 1), ratio < 0.1 || ratio > 0.8;) continue;
+    for (draws = at_the_blend(3, step, 3); ratio = draws.beta(1, 1), ratio < 0.1 || ratio > 0.8;) continue;
     ratios.push_back(ratio);
     const int half_h = static_cast<int>(h * ratio) / 2, half_w = static_cast<int>(w * ratio) / 2;
     const int cy = static_cast<int>(draws.below(h)), cx = static_cast<int>(draws.below(w));
@@ -267,21 +269,73 @@ TEST_CASE("ResizeMix shows the whole partner, its nearest pixels, in a box of 0.
     const int x0 = std::max(0, cx - half_w), x1 = std::min<int>(w, cx + half_w);
     const Tensor mixed = mixup::apply(plan, batch.images);
     const int64_t floats = h * w * 3;
-    for (int64_t y = 0; y < h; ++y) {
-      for (int64_t x = 0; x < w; ++x) {
-        const bool inside = y >= y0 && y < y1 && x >= x0 && x < x1;
-        REQUIRE(plan.mask.data()[y * w + x] == (inside ? 0 : 1));
-        const float* expected = batch.images.data() + (y * w + x) * 3;
-        if (inside) {
-          const int64_t sy = (y - y0) * h / (y1 - y0), sx = (x - x0) * w / (x1 - x0);
-          expected = batch.images.data() + plan.partner[0] * floats + (sy * w + sx) * 3;
-        }
-        for (int k = 0; k < 3; ++k) REQUIRE(mixed.data()[(y * w + x) * 3 + k] == expected[k]);
+    for (int64_t p = 0; p < 3 * h * w; ++p) {
+      const int64_t i = p / (h * w), y = p / w % h, x = p % w;
+      const bool inside = y >= y0 && y < y1 && x >= x0 && x < x1;
+      REQUIRE(plan.mask.data()[p] == (inside ? 0 : 1));
+      const float* expected = batch.images.data() + p * 3;
+      if (inside) {
+        const int64_t sy = (y - y0) * h / (y1 - y0), sx = (x - x0) * w / (x1 - x0);
+        expected = batch.images.data() + plan.partner[static_cast<size_t>(i)] * floats + (sy * w + sx) * 3;
       }
+      for (int k = 0; k < 3; ++k) REQUIRE(mixed.data()[p * 3 + k] == expected[k]);
     }
     CHECK(mixup::shares(plan)[0] >= 0.36f);
   }
   CHECK(kolmogorov(ratios, [](double x) { return (x - 0.1) / 0.7; }) < 1.95);
+}
+
+TEST_CASE("SaliencyMix's box has CutMix's size, around the donor's peak") {
+  constexpr int64_t h = 10, w = 14;
+  const data::Batch batch = random_batch(3, h, w);
+  const mixup::Policy policy = mixup::make_policy("saliencymix", {.alpha = 1});
+  for (uint32_t step = 0; step < 200; ++step) {
+    Rng rng(3, Purpose::mix, 0, step), draws = at_the_blend(3, step, 3);
+    const mixup::Plan plan = policy(batch, rng);
+    const std::vector<float> map = mixup::saliency({h, w, 3, batch.images.data() + plan.partner[0] * h * w * 3});
+    const int64_t peak = std::max_element(map.begin(), map.end()) - map.begin(), cy = peak / w, cx = peak % w;
+    const double ratio = std::sqrt(1 - draws.beta(1, 1));
+    const int64_t half_h = static_cast<int64_t>(h * ratio) / 2, half_w = static_cast<int64_t>(w * ratio) / 2;
+    for (int64_t i = 0; i < 3; ++i) {
+      const std::vector<float> mask = mask_of(plan, i, h * w);
+      for (int64_t y = 0; y < h; ++y) {
+        for (int64_t x = 0; x < w; ++x) {
+          const bool inside = y >= cy - half_h && y < cy + half_h && x >= cx - half_w && x < cx + half_w;
+          REQUIRE(mask[static_cast<size_t>(y * w + x)] == (inside ? 0 : 1));
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("the partners are a uniform permutation, fixed points included") {
+  const data::Batch batch = random_batch(4, 2, 2);
+  const mixup::Policy policy = mixup::make_policy("mixup", {});
+  std::map<std::vector<int>, int> counts;
+  for (uint32_t step = 0; step < 12000; ++step) {
+    Rng rng(1, Purpose::mix, 0, step);
+    ++counts[policy(batch, rng).partner];
+  }
+  CHECK(counts.size() == 24);
+  for (const auto& [partner, count] : counts) CHECK(std::abs(count - 500) < 5 * std::sqrt(500.0));
+}
+
+TEST_CASE("every policy has the customary alphas") {
+  const auto alphas = [](const char* name) {
+    for (const mixup::PolicyEntry& entry : mixup::policies()) {
+      if (entry.name == std::string(name)) return entry.alphas;
+    }
+    throw std::runtime_error(name);
+  };
+  using Row = std::array<double, 4>;
+  CHECK(alphas("mixup") == Row{1, 1, 0.2, 0.2});
+  CHECK(alphas("cutmix") == Row{0.2, 1, 1, 1});
+  CHECK(alphas("manifoldmix") == Row{2, 0.2, 0.2, 0.5});
+  CHECK(alphas("fmix") == Row{0.2, 1, 1, 0.2});
+  CHECK(alphas("resizemix") == Row{1, 1, 1, 1});
+  CHECK(alphas("saliencymix") == Row{0.2, 1, 1, 0.2});
+  CHECK(alphas("gridmix") == Row{0.2, 0.2, 0.2, 0.2});
+  CHECK(alphas("smoothmix") == Row{});
 }
 
 TEST_CASE("SaliencyMix's box is around the most salient pixel of the donor, once a batch or for each image") {

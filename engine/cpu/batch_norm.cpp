@@ -122,6 +122,16 @@ void with_constant(bool condition, Run run) {
   else run.template operator()<false>();
 }
 
+/// What follows the normalisation.
+enum class After { nothing, relu, leaky_relu };
+
+template <class Run>
+void with_after(const BatchNormSpec& spec, Run run) {
+  if (!spec.relu) run.template operator()<After::nothing>();
+  else if (spec.leak == 0) run.template operator()<After::relu>();
+  else run.template operator()<After::leaky_relu>();
+}
+
 // What is done with R runs of x, each of `count` numbers.
 
 template <int R>
@@ -146,7 +156,7 @@ void square_runs(int64_t count, const float* x, const float* mean, float* sums) 
   });
 }
 
-template <bool Residual, bool Relu, int R>
+template <bool Residual, After after, int R>
 void apply_runs(int64_t count, const float* x, const float* residual, const float* scale, const float* shift,
                 float leak, float* y, const Result& result) {
   for_numbers(count, [&]<class T>(int64_t k) {
@@ -155,28 +165,30 @@ void apply_runs(int64_t count, const float* x, const float* residual, const floa
       const int64_t i = r * count + k;
       T value = get<T>(x + i) * by + add;
       if constexpr (Residual) value += get<T>(residual + i);
-      if constexpr (Relu) value = value < 0 ? leak * value : value;
+      if constexpr (after == After::relu) value = value < 0 ? T{} : value;
+      if constexpr (after == After::leaky_relu) value = value < 0 ? leak * value : value;
       result.put(y + i, value);
     }
   });
 }
 
 /// dy, or what a ReLU lets through of it.
-template <bool Relu, class T>
+template <After after, class T>
 T masked(T dy, T x, T scale, T shift, float leak) {
-  if constexpr (!Relu) return dy;
+  if constexpr (after == After::nothing) return dy;
+  else if constexpr (after == After::relu) return x * scale + shift > 0 ? dy : T{};
   else return x * scale + shift > 0 ? dy : leak * dy;
 }
 
 /// Adds dy and dy (x - mean) to the sums.
-template <bool Relu, int R>
+template <After after, int R>
 void add_runs(int64_t count, const float* dy, const float* x, const float* scale, const float* shift, float leak,
               const float* mean, float* slopes, float* products) {
   for_numbers(count, [&]<class T>(int64_t k) {
     const T by = get<T>(scale + k), add = get<T>(shift + k), m = get<T>(mean + k);
     T slope = get<T>(slopes + k), product = get<T>(products + k);
     for (int r = 0; r < R; ++r) {
-      const T value = get<T>(x + r * count + k), g = masked<Relu>(get<T>(dy + r * count + k), value, by, add, leak);
+      const T value = get<T>(x + r * count + k), g = masked<after>(get<T>(dy + r * count + k), value, by, add, leak);
       slope += g;
       product += g * (value - m);
     }
@@ -186,7 +198,7 @@ void add_runs(int64_t count, const float* dy, const float* x, const float* scale
 }
 
 /// dx = dy scale + (x - mean) by_x + constant
-template <bool Relu, int R>
+template <After after, int R>
 void backward_runs(int64_t count, const float* dy, const float* x, const float* scale, const float* shift, float leak,
                    const float* mean, const float* by_x, const float* constant, float* dx, const Result& result) {
   for_numbers(count, [&]<class T>(int64_t k) {
@@ -194,7 +206,7 @@ void backward_runs(int64_t count, const float* dy, const float* x, const float* 
     const T slope = get<T>(by_x + k), offset = get<T>(constant + k);
     for (int r = 0; r < R; ++r) {
       const int64_t i = r * count + k;
-      const T value = get<T>(x + i), g = masked<Relu>(get<T>(dy + i), value, by, add, leak);
+      const T value = get<T>(x + i), g = masked<after>(get<T>(dy + i), value, by, add, leak);
       result.put(dx + i, g * by + ((value - m) * slope + offset));
     }
   });
@@ -204,11 +216,11 @@ void backward_runs(int64_t count, const float* dy, const float* x, const float* 
 void apply(const Tensor& x, const Tensor& residual, const Affine& affine, const BatchNormSpec& spec, Tensor& y) {
   const int64_t c = x.shape().last();
   with_constant(residual.defined(), [&]<bool Residual>() {
-    with_constant(spec.relu, [&]<bool Relu>() {
+    with_after(spec, [&]<After after>() {
       parallel_for(x.elements() / c, pixels_per_chunk(c), [&](int64_t begin, int64_t end) {
         for_runs(begin, end, c, [&]<int R>(int64_t i, int64_t count) {
-          apply_runs<Residual, Relu, R>(count, x.data() + i, Residual ? residual.data() + i : nullptr,
-                                        affine.scale.data(), affine.shift.data(), spec.leak, y.data() + i, Result(y));
+          apply_runs<Residual, after, R>(count, x.data() + i, Residual ? residual.data() + i : nullptr,
+                                         affine.scale.data(), affine.shift.data(), spec.leak, y.data() + i, Result(y));
         });
       });
     });
@@ -273,11 +285,12 @@ void batch_norm_backward(const Tensor& dy, const Tensor& x, const Tensor& gamma,
   const float *scale = affine.scale.data(), *shift = affine.shift.data(), *m = means.data();
 
   Sums slopes(pixels, c), products(pixels, c);  // sums of dy and of dy (x - mean)
-  with_constant(spec.relu, [&]<bool Relu>() {
+  with_after(spec, [&]<After after>() {
     parallel_for(pixels, slopes.chunk, [&](int64_t begin, int64_t end) {
       std::vector<float> slope(static_cast<size_t>(run_length(c))), product(slope);
       for_runs(begin, end, c, [&]<int R>(int64_t i, int64_t count) {
-        add_runs<Relu, R>(count, dy.data() + i, x.data() + i, scale, shift, spec.leak, m, slope.data(), product.data());
+        add_runs<after, R>(count, dy.data() + i, x.data() + i, scale, shift, spec.leak, m, slope.data(),
+                           product.data());
       });
       fold(slope, c, slopes.row_of(begin));
       fold(product, c, products.row_of(begin));
@@ -301,11 +314,11 @@ void batch_norm_backward(const Tensor& dy, const Tensor& x, const Tensor& gamma,
   });
   by_x = repeat(by_x.data(), c);
   constant = repeat(constant.data(), c);
-  with_constant(spec.relu, [&]<bool Relu>() {
+  with_after(spec, [&]<After after>() {
     parallel_for(pixels, pixels_per_chunk(c), [&](int64_t begin, int64_t end) {
       for_runs(begin, end, c, [&]<int R>(int64_t i, int64_t count) {
-        backward_runs<Relu, R>(count, dy.data() + i, x.data() + i, scale, shift, spec.leak, m, by_x.data(),
-                               constant.data(), dx.data() + i, Result(dx));
+        backward_runs<after, R>(count, dy.data() + i, x.data() + i, scale, shift, spec.leak, m, by_x.data(),
+                                constant.data(), dx.data() + i, Result(dx));
       });
     });
   });

@@ -111,6 +111,7 @@ int main(int argc, char** argv) {
     line.add_switch("--json", json, "Print one JSON object");
     if (!line.parse(argc, argv)) return;
 
+    check(flags);
     const std::vector<double> logits = parse_logits(list);
     const int classes = static_cast<int>(logits.size());
     for (int label : {pair.a, pair.b}) {
@@ -136,7 +137,7 @@ int main(int argc, char** argv) {
       return;
     }
     std::printf("loss         %14.10f\n", loss + 0.0);
-    for (const auto& [term, value] : terms) std::printf("  %-11s%14.10f\n", term, value + 0.0);
+    for (const auto& [term, value] : terms) std::printf("  %-12s%13.10f\n", term, value + 0.0);
     std::printf("\nclass     logit        gradient\n");
     for (int c = 0; c < classes; ++c) {
       const auto k = static_cast<size_t>(c);

@@ -25,15 +25,20 @@ enum class Reduction { sum, mean };
 
 /// Of all losses; each reads those that concern it.
 struct LossOptions {
-  double smoothing = 0;                   // share of each target that goes to all classes alike; not in decoupled terms
-  double dm_eta = 0.1;                    // "dm": weight of the decoupled terms,
-  double dm_weight_power = 0;             //   times lambda^k for that of a and (1 - lambda)^k for that of b
-  Sides dm_sides = Sides::both;           //
-  double dm_min_share = 1e-3;             //   no such terms where a share is not above this: it shows nothing
-  BceTarget bce_target = BceTarget::one;  // "bce"
-  Reduction bce_reduction = Reduction::sum;  // "bce", "dm-bce"
-  std::optional<double> dm_t = {},
-                        dm_xi = {};  // "dm-bce": exponent and threshold; unset: the paper's for the kind of policy
+  double smoothing = 0;  // share of each target that goes to all classes alike; not in decoupled terms
+
+  // "dm"
+  double dm_eta = 0.1;           // weight of the decoupled terms,
+  double dm_weight_power = 0;    // times lambda^k for that of a and (1 - lambda)^k for that of b
+  Sides dm_sides = Sides::both;  // which of them count
+  double dm_min_share = 1e-3;    // none where a share is not above this: it shows nothing
+
+  // "bce", and the reduction for "dm-bce" too
+  BceTarget bce_target = BceTarget::one;
+  Reduction bce_reduction = Reduction::sum;
+
+  // "dm-bce": exponent and threshold; unset: the paper's for the kind of policy
+  std::optional<double> dm_t = {}, dm_xi = {};
 };
 
 /// One row's target: class a with share lambda, class b with 1 - lambda.

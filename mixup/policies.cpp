@@ -15,7 +15,7 @@ const std::vector<PolicyEntry>& policies() {
       {"none", cutting, nullptr},
       {"mixup", interpolation, mixup, {1, 1, 0.2, 0.2}},
       {"cutmix", cutting, cutmix, {0.2, 1, 1, 1}},
-      {"manifoldmix", interpolation, mixup, {2, 0.2, 0.2, 0.5}, 3},  // Mixup in a layer (Verma et al., 2019)
+      {"manifoldmix", interpolation, manifoldmix, {2, 0.2, 0.2, 0.5}, 3},
       {"fmix", cutting, fmix, {0.2, 1, 1, 0.2}},
       {"resizemix", cutting, resizemix, {1, 1, 1, 1}},
       {"saliencymix", cutting, saliencymix, {0.2, 1, 1, 0.2}},

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <functional>
 #include <optional>
 #include <string>
@@ -87,6 +88,7 @@ Policy make_policy(const std::string& list, const PolicyOptions& options);
 // mixup/policies/<name>.cpp
 Blend mixup(const Scene& scene, double alpha, engine::Rng& rng);
 Blend cutmix(const Scene& scene, double alpha, engine::Rng& rng);
+Blend manifoldmix(const Scene& scene, double alpha, engine::Rng& rng);
 Blend fmix(const Scene& scene, double alpha, engine::Rng& rng);
 Blend resizemix(const Scene& scene, double alpha, engine::Rng& rng);
 Blend saliencymix(const Scene& scene, double alpha, engine::Rng& rng);

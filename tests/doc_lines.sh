@@ -11,5 +11,7 @@ while IFS=$'\t' read -r page code path line; do
   wrong=$((wrong + 1))
 done < <(grep -oE '`[^`]+` \[[^]]*\]\(\.\./[^)#]+#L[0-9]+\)' docs/*.md |
   sed -E 's/^([^:]+):`([^`]+)` \[[^]]*\]\(\.\.\/([^)#]+)#L([0-9]+)\)$/\1\t\2\t\3\t\4/')
+pointers=$(grep -oE '\]\(\.\./[^)]*#L[0-9]+\)' docs/*.md | wc -l)
+[ "$checked" -eq "$pointers" ] || echo "$((pointers - checked)) of $pointers lines are pointed at without being quoted before it"
 echo "$checked lines checked, $wrong wrong"
-[ "$checked" -gt 0 ] && [ "$wrong" -eq 0 ]
+[ "$checked" -gt 0 ] && [ "$wrong" -eq 0 ] && [ "$checked" -eq "$pointers" ]

@@ -13,4 +13,7 @@ struct LossFlags {
 
 void add_loss_flags(CommandLine& line, LossFlags& flags);
 
+/// A UsageError where an option was given that the loss does not read.
+void check(const LossFlags& flags);
+
 }  // namespace apps

@@ -110,6 +110,7 @@ void resolve(TrainerOptions& o, data::Family family) {
   }
   engine::require_device(o.device == "cuda" ? engine::Device::cuda : engine::Device::cpu);
   resolve(o.mixing, family);
+  check(o.loss);
   if (o.mixing.mix != "none" && o.batch_size < 2)
     throw UsageError("--mix: a batch of one image has no partner to offer");
   if (o.threads == 0) o.threads = engine::threads();

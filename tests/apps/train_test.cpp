@@ -140,6 +140,8 @@ TEST_CASE("bad input is one line and a non-zero exit code, before any run folder
            {"--loss dm-bce --dm-xi 0", 2, "--dm-xi: '0' is not a number"},
            {"--loss dm-bce --dm-xi 1.5", 2, "--dm-xi: '1.5' is not a number"},
            {"--loss dm-bce --dm-t -1", 2, "--dm-t: '-1' is not a number from 0"},
+           {"--loss ce --dm-eta 1", 2, "--dm-eta: --loss ce does not read it"},
+           {"--loss dm-bce --bce-target two", 2, "--bce-target: --loss dm-bce does not read it"},
            {"--smoothing 1", 2, "--smoothing"},
            {"--momentum 1", 2, "--momentum"},
            {"--threads 100000", 2, "--threads"},

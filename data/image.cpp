@@ -1,11 +1,15 @@
 #include "data/image.h"
 
+#include <turbojpeg.h>
+
 #include <cstdlib>
+#include <memory>
 
 #include "engine/error.h"
 
-// stb_image reads far more than is wanted here, and some of that has been broken before: only JPEG and PNG are
-// compiled, from memory, and a file that asks for more memory than its size in pixels allows gets none.
+// stb_image reads far more than is wanted here, and some of that has been broken before (in Debian 12 a damaged JPEG
+// makes it write beyond an array): PNG alone is compiled, from memory, and a file that asks for more memory than its
+// size in pixels allows gets none. JPEG is libjpeg-turbo's.
 namespace {
 
 thread_local size_t memory_left = 0;
@@ -24,7 +28,6 @@ void* reallocate(void* memory, size_t bytes) {
 
 }  // namespace
 
-#define STBI_ONLY_JPEG
 #define STBI_ONLY_PNG
 #define STBI_NO_STDIO
 #define STBI_NO_LINEAR
@@ -39,24 +42,52 @@ void* reallocate(void* memory, size_t bytes) {
 
 namespace data {
 
-Image decode_image(std::string_view file, const std::string& name, const ImageLimits& limits) {
-  ENSURE(file.size() <= limits.file_bytes, name, ": ", file.size(), " bytes are more than ", limits.file_bytes);
-  ENSURE(file.starts_with("\xff\xd8\xff") || file.starts_with("\x89PNG\r\n\x1a\n"), name, ": neither JPEG nor PNG");
+namespace {
+
+void check_size(int64_t width, int64_t height, const std::string& name, const ImageLimits& limits) {
+  ENSURE(width >= 1 && height >= 1 && width <= limits.side && height <= limits.side && width * height <= limits.pixels,
+         name, ": ", width, " x ", height, " pixels are too many");
+}
+
+Image decode_png(std::string_view file, const std::string& name, const ImageLimits& limits) {
   const auto* bytes = reinterpret_cast<const stbi_uc*>(file.data());
   const int count = static_cast<int>(file.size());
   int width = 0, height = 0, channels = 0;
   memory_left = size_t{1} << 20;  // the header alone
   ENSURE(stbi_info_from_memory(bytes, count, &width, &height, &channels), name, ": ", stbi_failure_reason());
-  ENSURE(width >= 1 && height >= 1 && width <= limits.side && height <= limits.side &&
-             int64_t{width} * height <= limits.pixels,
-         name, ": ", width, " x ", height, " pixels are too many");
-
+  check_size(width, height, name, limits);
   memory_left = (size_t{1} << 20) + 32 * static_cast<size_t>(width) * static_cast<size_t>(height) + 2 * file.size();
   stbi_uc* pixels = stbi_load_from_memory(bytes, count, &width, &height, &channels, 3);
   ENSURE(pixels, name, ": ", stbi_failure_reason());
   Image image{height, width, {pixels, pixels + int64_t{3} * width * height}};
   stbi_image_free(pixels);
   return image;
+}
+
+Image decode_jpeg(std::string_view file, const std::string& name, const ImageLimits& limits) {
+  const std::unique_ptr<void, int (*)(tjhandle)> decoder(tjInitDecompress(), tjDestroy);
+  ENSURE(decoder, name, ": no memory to decode it");
+  const auto* bytes = reinterpret_cast<const unsigned char*>(file.data());
+  int width = 0, height = 0, subsampling = 0, colours = 0;
+  ENSURE(tjDecompressHeader3(decoder.get(), bytes, file.size(), &width, &height, &subsampling, &colours) == 0, name,
+         ": ", tjGetErrorStr2(decoder.get()));
+  check_size(width, height, name, limits);
+  Image image{height, width, std::vector<uint8_t>(static_cast<size_t>(width) * static_cast<size_t>(height) * 3)};
+  const int result =
+      tjDecompress2(decoder.get(), bytes, file.size(), image.pixels.data(), width, 0, height, TJPF_RGB, 0);
+  // A warning leaves grey or wrong pixels, but for stray bytes between parts, which some encoders leave.
+  const std::string problem = result == 0 ? "" : tjGetErrorStr2(decoder.get());
+  ENSURE(result == 0 || problem.find("extraneous bytes") != std::string::npos, name, ": ", problem);
+  return image;
+}
+
+}  // namespace
+
+Image decode_image(std::string_view file, const std::string& name, const ImageLimits& limits) {
+  ENSURE(file.size() <= limits.file_bytes, name, ": ", file.size(), " bytes are more than ", limits.file_bytes);
+  if (file.starts_with("\x89PNG\r\n\x1a\n")) return decode_png(file, name, limits);
+  ENSURE(file.starts_with("\xff\xd8\xff"), name, ": neither JPEG nor PNG");
+  return decode_jpeg(file, name, limits);
 }
 
 }  // namespace data

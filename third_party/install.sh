@@ -8,7 +8,8 @@ packages=(
   libeigen3-dev                # matrix products
   libcli11-dev                 # command lines
   nlohmann-json3-dev           # JSON of the programs' output and of weight files
-  libstb-dev                   # PNG writing, a bitmap font
+  libstb-dev                   # PNG reading and writing, a bitmap font
+  libturbojpeg0-dev            # JPEG reading
   doctest-dev                  # tests
   "$@"
 )

@@ -48,6 +48,7 @@ TEST_CASE("what is no picture, or a damaged or huge one, is an error that names 
   refused(png.substr(0, 20), "");
   refused(jpeg.substr(0, 12), "");
   refused(png.substr(0, png.size() / 2), "");
+  refused(jpeg.substr(0, jpeg.size() - 20), "");  // a few rows missing
   CHECK_THROWS_WITH(decode_image(png, "x.png", {.file_bytes = 10}), doctest::Contains("bytes are more than 10"));
   CHECK_THROWS_WITH(decode_image(png, "x.png", {.side = 6}), "x.png: 7 x 5 pixels are too many");
   CHECK_THROWS_WITH(decode_image(png, "x.png", {.pixels = 34}), "x.png: 7 x 5 pixels are too many");

@@ -210,14 +210,15 @@ TEST_CASE("every flag of losses and mixing changes what is learned") {
 TEST_CASE("timm's --mixup and --cutmix are alphas, and both together take turns") {
   const Scratch scratch("timm");
   const std::string arguments = "--shapes-train 40 --shapes-test 20 -b 20 --max-steps 1 --model linear ";
-  for (const auto& [flags, expected] : std::initializer_list<std::pair<const char*, const char*>>{
+  for (const auto& [given, expected] : std::initializer_list<std::pair<const char*, const char*>>{
            {"--mixup 0.8", "mix: 'mixup'\nmix_alpha: 0.8\n"},
            {"--mixup 0.8 --cutmix 1.0", "mix: 'mixup@0.8:1+cutmix@1:1'\nmix_alpha: auto\n"},
            {"--mixup 0.8 --cutmix 1.0 --mixup-switch-prob 0.25",
             "mix: 'mixup@0.8:0.75+cutmix@1:0.25'\nmix_alpha: auto\n"},
            {"--mix cutmix", "mix: 'cutmix'\nmix_alpha: 0.2\n"}}) {
+    const std::string flags = given;
     CAPTURE(flags);
-    const std::string name = "run" + std::to_string(std::string(flags).size());
+    const std::string name = "run" + std::to_string(flags.size());
     REQUIRE(run_program("train_cifar", arguments + flags + " --experiment " + name, scratch).exit_code == 0);
     CHECK(content(scratch.path / "output" / name / "args.yaml").find(expected) != std::string::npos);
   }

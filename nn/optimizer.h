@@ -60,7 +60,7 @@ std::unique_ptr<Optimizer> make_optimizer(const std::string& name, const Module&
 /// Mikolov, Bengio, 2013).
 double clip_gradients(const Module& network, double most);
 
-// nn/optimizers/<name>.cpp
+// nn/optimizers/sgd.cpp, nn/optimizers/adam.cpp
 std::unique_ptr<Optimizer> sgd(const Module& network, const OptimizerOptions& options);
 std::unique_ptr<Optimizer> adamw(const Module& network, const OptimizerOptions& options);
 std::unique_ptr<Optimizer> lamb(const Module& network, const OptimizerOptions& options);

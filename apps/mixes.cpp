@@ -141,7 +141,7 @@ int main(int argc, char** argv) {
     std::vector<apps::MixingOptions> policies;
     for (const std::string& list : lists) {
       policies.push_back({.mix = list, .policy = mixing.policy});
-      const bool has_alpha = !all || engine::find_named(mixup::policies(), "policy", list).alphas[0] > 0;
+      const bool has_alpha = !all || engine::find_named(mixup::policies(), "policy", list).has_alpha();
       if (!has_alpha) policies.back().policy.alpha.reset();
       resolve(policies.back(), family);
     }

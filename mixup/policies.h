@@ -42,6 +42,8 @@ struct PolicyEntry {
   /// Customary alphas on CIFAR, Tiny-ImageNet, ImageNet, fine-grained sets, by data::Family; 0: the policy has none.
   std::array<double, 4> alphas = {};
   int stages = 1;  // it mixes in a stage drawn from 0, the images, to stages - 1
+
+  bool has_alpha() const { return alphas[0] > 0; }
 };
 
 /// Every policy, by name.

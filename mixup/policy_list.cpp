@@ -8,8 +8,6 @@
 namespace mixup {
 namespace {
 
-bool has_alpha(const Choice& choice) { return choice.entry->alphas[0] > 0; }
-
 double parse_number(const std::string& text, const std::string& list) {
   double value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
@@ -23,13 +21,13 @@ Choice parse_choice(const std::string& item, const std::string& list, const Poli
   const size_t colon = std::min(item.find(':'), item.size()), at = std::min(item.find('@'), colon);
   Choice choice{&engine::find_named(policies(), "policy", item.substr(0, at)), 0, 1};
   choice.alpha = choice.entry->alphas[static_cast<size_t>(options.family)];
-  if (has_alpha(choice) && options.alpha) choice.alpha = *options.alpha;
+  if (choice.entry->has_alpha() && options.alpha) choice.alpha = *options.alpha;
   if (at < colon) {
-    ENSURE(has_alpha(choice), "policies '", list, "': ", choice.entry->name, " has no alpha");
+    ENSURE(choice.entry->has_alpha(), "policies '", list, "': ", choice.entry->name, " has no alpha");
     choice.alpha = parse_number(item.substr(at + 1, colon - at - 1), list);
   }
   if (colon < item.size()) choice.weight = parse_number(item.substr(colon + 1), list);
-  ENSURE(!has_alpha(choice) || (choice.alpha >= 1e-3 && choice.alpha <= 1e6), "mix-alpha: ", choice.alpha,
+  ENSURE(!choice.entry->has_alpha() || (choice.alpha >= 1e-3 && choice.alpha <= 1e6), "mix-alpha: ", choice.alpha,
          " is not from 0.001 to 1e6");
   ENSURE(choice.weight > 0 && std::isfinite(choice.weight), "policies '", list, "': weight ", choice.weight,
          " is not above 0");
@@ -45,8 +43,9 @@ std::vector<Choice> parse_policies(const std::string& list, const PolicyOptions&
     choices.push_back(parse_choice(list.substr(begin, end - begin), list, options));
     begin = end + 1;
   }
-  ENSURE(!options.alpha || std::any_of(choices.begin(), choices.end(), has_alpha), "mix-alpha: ", list,
-         " has no alpha");
+  ENSURE(!options.alpha || std::any_of(choices.begin(), choices.end(),
+                                       [](const Choice& choice) { return choice.entry->has_alpha(); }),
+         "mix-alpha: ", list, " has no alpha");
   if (options.switch_prob) {
     ENSURE(choices.size() == 2 && list.find(':') == std::string::npos,
            "mix-switch-prob: for two policies without weights, not '", list, "'");
@@ -62,7 +61,7 @@ std::string list_of(const std::vector<Choice>& choices) {
   std::string list;
   for (const Choice& choice : choices) {
     list += engine::text(list.empty() ? "" : "+", choice.entry->name);
-    if (has_alpha(choice)) list += engine::text("@", engine::exact(choice.alpha));
+    if (choice.entry->has_alpha()) list += engine::text("@", engine::exact(choice.alpha));
     if (choices.size() > 1) list += engine::text(":", engine::exact(choice.weight));
   }
   return list;

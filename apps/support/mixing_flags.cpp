@@ -58,7 +58,7 @@ void resolve(MixingOptions& o, data::Family family) {
     o.mix = mixup::list_of(choices);
     if (choices.size() > 1) return;
     o.mix = choices[0].entry->name;
-    if (choices[0].alpha > 0) o.policy.alpha = choices[0].alpha;
+    if (choices[0].entry->has_alpha()) o.policy.alpha = choices[0].alpha;
   } catch (const engine::Error& error) {
     throw UsageError(error.what());
   }

@@ -197,7 +197,8 @@ void train(const TrainerOptions& o, const Arguments& arguments, const data::Data
     const double images_per_second = speed(), data_wait = waited();
     progress.note("evaluating");
     evaluation = evaluate(judged, test_loader);
-    const MixedEvaluation mixed = evaluate_mixed(judged, test_loader, always);
+    MixedEvaluation mixed{NAN, NAN};
+    if (o.mixing.mix != "none") mixed = evaluate_mixed(judged, test_loader, always);
     progress.clear();
 
     const double train_loss = loss_sum / static_cast<double>(batches);

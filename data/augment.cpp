@@ -31,37 +31,46 @@ Crop random_part(int64_t height, int64_t width, double smallest, engine::Rng& rn
   return {(height - part_h) / 2, (width - part_w) / 2, part_h, part_w};
 }
 
-void prepare(const uint8_t* picture, int64_t size, const Normalization& normalization, const Augmentation& augmentation,
-             engine::Rng rng, float* out) {
-  ENSURE(augmentation.pad >= 0 && augmentation.pad < size, "augmentation: pad ", augmentation.pad, " for pictures of ",
-         size);
+void prepare(const ImageView& picture, int64_t size, const Normalization& normalization,
+             const Augmentation& augmentation, engine::Rng rng, float* out) {
   std::array<float, 3> scale, shift;
   for (size_t k = 0; k < 3; ++k) {
     scale[k] = 1 / (255 * normalization.deviation[k]);
     shift[k] = -normalization.mean[k] / normalization.deviation[k];
   }
-  std::vector<uint8_t> part;
-  if (augmentation.crop == Cropping::resized) {
-    part.resize(static_cast<size_t>(size * size * 3));
-    resize(picture, size, random_part(size, size, augmentation.smallest, rng), size, size, augmentation.filter,
-           part.data());
-    picture = part.data();
+  Image whole, part;
+  ImageView view = picture;
+  if (augmentation.shorter_side > 0 && std::min(view.height, view.width) != augmentation.shorter_side) {
+    whole = with_shorter_side(view, augmentation.shorter_side, augmentation.filter);
+    view = whole;
   }
-  const int64_t pad = augmentation.crop == Cropping::pad ? augmentation.pad : 0;
-  const int64_t dy = rng.below(2 * pad + 1) - pad, dx = rng.below(2 * pad + 1) - pad;
+  int64_t dy = 0, dx = 0;
+  if (augmentation.crop == Cropping::resized) {
+    part =
+        resize(view, random_part(view.height, view.width, augmentation.smallest, rng), size, size, augmentation.filter);
+    view = part;
+  } else {
+    const int64_t pad = augmentation.pad;
+    ENSURE(view.height >= size && view.width >= size, "a picture of ", view.width, " x ", view.height,
+           " pixels is too small to take ", size, " x ", size, " from it");
+    ENSURE(pad >= 0 && pad < size, "augmentation: pad ", pad, " for pictures of ", size);
+    // Half a pixel goes to the even side, as torchvision has it.
+    dy = std::lrint(static_cast<double>(view.height - size) / 2) + rng.below(2 * pad + 1) - pad;
+    dx = std::lrint(static_cast<double>(view.width - size) / 2) + rng.below(2 * pad + 1) - pad;
+  }
   const bool mirrored = augmentation.flip && rng.below(2) == 1;
 
   for (int64_t y = 0; y < size; ++y) {
     for (int64_t x = 0; x < size; ++x, out += 3) {
       int64_t sy = y + dy, sx = (mirrored ? size - 1 - x : x) + dx;
-      const bool inside = sy >= 0 && sy < size && sx >= 0 && sx < size;
+      const bool inside = sy >= 0 && sy < view.height && sx >= 0 && sx < view.width;
       if (!inside && augmentation.border == Border::zero) {
         std::copy(shift.begin(), shift.end(), out);  // a black pixel
         continue;
       }
-      sy = reflected(sy, size);
-      sx = reflected(sx, size);
-      const uint8_t* pixel = picture + (sy * size + sx) * 3;
+      sy = reflected(sy, view.height);
+      sx = reflected(sx, view.width);
+      const uint8_t* pixel = view.pixels + (sy * view.width + sx) * 3;
       for (size_t k = 0; k < 3; ++k) out[k] = static_cast<float>(pixel[k]) * scale[k] + shift[k];
     }
   }

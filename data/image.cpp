@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "engine/error.h"
+#include "engine/file.h"
 
 // stb_image reads far more than is wanted here, and some of that has been broken before (in Debian 12 a damaged JPEG
 // makes it write beyond an array): PNG alone is compiled, from memory, and a file that asks for more memory than its
@@ -64,6 +65,16 @@ Image decode_png(std::string_view file, const std::string& name, const ImageLimi
   return image;
 }
 
+/// Turns pixels of four inks, stored as how much light each lets through, into red, green and blue ones.
+void lighten(std::vector<uint8_t>& pixels) {
+  const size_t count = pixels.size() / 4;
+  for (size_t i = 0; i < count; ++i) {
+    const int black = pixels[4 * i + 3];
+    for (size_t k = 0; k < 3; ++k) pixels[3 * i + k] = static_cast<uint8_t>((pixels[4 * i + k] * black + 127) / 255);
+  }
+  pixels.resize(3 * count);
+}
+
 Image decode_jpeg(std::string_view file, const std::string& name, const ImageLimits& limits) {
   const std::unique_ptr<void, int (*)(tjhandle)> decoder(tjInitDecompress(), tjDestroy);
   ENSURE(decoder, name, ": no memory to decode it");
@@ -72,12 +83,15 @@ Image decode_jpeg(std::string_view file, const std::string& name, const ImageLim
   ENSURE(tjDecompressHeader3(decoder.get(), bytes, file.size(), &width, &height, &subsampling, &colours) == 0, name,
          ": ", tjGetErrorStr2(decoder.get()));
   check_size(width, height, name, limits);
-  Image image{height, width, std::vector<uint8_t>(static_cast<size_t>(width) * static_cast<size_t>(height) * 3)};
-  const int result =
-      tjDecompress2(decoder.get(), bytes, file.size(), image.pixels.data(), width, 0, height, TJPF_RGB, 0);
+  const bool inks = colours == TJCS_CMYK || colours == TJCS_YCCK;
+  const auto pixels = static_cast<size_t>(width) * static_cast<size_t>(height);
+  Image image{height, width, std::vector<uint8_t>(pixels * (inks ? 4 : 3))};
+  const int result = tjDecompress2(decoder.get(), bytes, file.size(), image.pixels.data(), width, 0, height,
+                                   inks ? TJPF_CMYK : TJPF_RGB, 0);
   // A warning leaves grey or wrong pixels, but for stray bytes between parts, which some encoders leave.
   const std::string problem = result == 0 ? "" : tjGetErrorStr2(decoder.get());
   ENSURE(result == 0 || problem.find("extraneous bytes") != std::string::npos, name, ": ", problem);
+  if (inks) lighten(image.pixels);
   return image;
 }
 
@@ -89,5 +103,7 @@ Image decode_image(std::string_view file, const std::string& name, const ImageLi
   ENSURE(file.starts_with("\xff\xd8\xff"), name, ": neither JPEG nor PNG");
   return decode_jpeg(file, name, limits);
 }
+
+Image read_image(const std::filesystem::path& path) { return decode_image(engine::read_file(path), path.string()); }
 
 }  // namespace data

@@ -66,9 +66,12 @@ Batch Loader::prepare(int64_t index) const {
   for (int64_t i = begin; i < end; ++i) {
     const int sample = order_[static_cast<size_t>(i)];
     const Rng rng(options_.seed, Purpose::augment, static_cast<uint32_t>(epoch_), static_cast<uint32_t>(sample));
-    data::prepare(dataset_.picture(sample), size, dataset_.normalization,
-                  options_.train ? dataset_.augmentation : Augmentation{}, rng,
-                  batch.images.data() + (i - begin) * size * size * 3);
+    const auto see = [&](const ImageView& picture) {
+      data::prepare(picture, size, dataset_.normalization, options_.train ? dataset_.augmentation : dataset_.view, rng,
+                    batch.images.data() + (i - begin) * size * size * 3);
+    };
+    if (dataset_.files.empty()) see({size, size, dataset_.picture(sample)});
+    else see(read_image(dataset_.files[static_cast<size_t>(sample)]));
     batch.labels.push_back(dataset_.labels[static_cast<size_t>(sample)]);
   }
   return batch;

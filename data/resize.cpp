@@ -49,34 +49,42 @@ uint8_t byte(float value) { return static_cast<uint8_t>(std::clamp(value + 0.5f,
 
 }  // namespace
 
-void resize(const uint8_t* image, int64_t image_width, const Crop& crop, int64_t oh, int64_t ow, Filter filter,
-            uint8_t* out) {
+Image resize(const ImageView& picture, const Crop& crop, int64_t height, int64_t width, Filter filter) {
   // Row by row first, rounded to bytes, and then column by column.
-  std::vector<uint8_t> narrow(static_cast<size_t>(crop.height * ow * 3));
-  const std::vector<Mixture> across = mixtures(crop.width, ow, filter);
+  const int64_t row_bytes = width * 3;
+  std::vector<uint8_t> narrow(static_cast<size_t>(crop.height * row_bytes));
+  const std::vector<Mixture> across = mixtures(crop.width, width, filter);
   for (int64_t y = 0; y < crop.height; ++y) {
-    const uint8_t* row = image + ((crop.y + y) * image_width + crop.x) * 3;
-    for (int64_t x = 0; x < ow; ++x) {
-      const Mixture& mixture = across[static_cast<size_t>(x)];
+    const uint8_t* row = picture.pixels + ((crop.y + y) * picture.width + crop.x) * 3;
+    uint8_t* out = narrow.data() + y * row_bytes;
+    for (const Mixture& mixture : across) {
+      const uint8_t* pixel = row + mixture.first * 3;
       float sum[3] = {0, 0, 0};
-      for (size_t k = 0; k < mixture.weights.size(); ++k) {
-        const uint8_t* pixel = row + (mixture.first + static_cast<int64_t>(k)) * 3;
-        for (int c = 0; c < 3; ++c) sum[c] += mixture.weights[k] * pixel[c];
+      for (const float weight : mixture.weights) {
+        for (int c = 0; c < 3; ++c) sum[c] += weight * *pixel++;
       }
-      for (int c = 0; c < 3; ++c) narrow[static_cast<size_t>((y * ow + x) * 3 + c)] = byte(sum[c]);
+      for (int c = 0; c < 3; ++c) *out++ = byte(sum[c]);
     }
   }
-  const std::vector<Mixture> down = mixtures(crop.height, oh, filter);
-  std::vector<float> sums(static_cast<size_t>(ow * 3));
-  for (int64_t y = 0; y < oh; ++y) {
-    const Mixture& mixture = down[static_cast<size_t>(y)];
+  Image image{height, width, std::vector<uint8_t>(static_cast<size_t>(height * row_bytes))};
+  uint8_t* out = image.pixels.data();
+  std::vector<float> sums(static_cast<size_t>(row_bytes));
+  for (const Mixture& mixture : mixtures(crop.height, height, filter)) {
     std::fill(sums.begin(), sums.end(), 0.0f);
-    for (size_t k = 0; k < mixture.weights.size(); ++k) {
-      const uint8_t* row = narrow.data() + (mixture.first + static_cast<int64_t>(k)) * ow * 3;
-      for (size_t i = 0; i < sums.size(); ++i) sums[i] += mixture.weights[k] * row[i];
+    const uint8_t* row = narrow.data() + mixture.first * row_bytes;
+    for (const float weight : mixture.weights) {
+      for (size_t i = 0; i < sums.size(); ++i) sums[i] += weight * row[i];
+      row += row_bytes;
     }
-    for (size_t i = 0; i < sums.size(); ++i) out[static_cast<size_t>(y * ow * 3) + i] = byte(sums[i]);
+    for (const float sum : sums) *out++ = byte(sum);
   }
+  return image;
+}
+
+Image with_shorter_side(const ImageView& picture, int64_t side, Filter filter) {
+  const int64_t shorter = std::min(picture.height, picture.width);
+  const auto scaled = [&](int64_t length) { return length == shorter ? side : length * side / shorter; };
+  return resize(picture, {0, 0, picture.height, picture.width}, scaled(picture.height), scaled(picture.width), filter);
 }
 
 }  // namespace data

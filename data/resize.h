@@ -2,6 +2,8 @@
 
 #include <cstdint>
 
+#include "data/image.h"
+
 namespace data {
 
 /// How pixels between pixels are found: from 2 x 2, or from 4 x 4 of them (Keys, 1981, with a = -1/2).
@@ -12,9 +14,10 @@ struct Crop {
   int64_t y, x, height, width;
 };
 
-/// Writes a crop of an image (height, image_width, 3) as an image (oh, ow, 3), smoothed where it shrinks, as Pillow
-/// does.
-void resize(const uint8_t* image, int64_t image_width, const Crop& crop, int64_t oh, int64_t ow, Filter filter,
-            uint8_t* out);
+/// A crop of a picture as a picture (height, width), smoothed where it shrinks, as Pillow does.
+Image resize(const ImageView& picture, const Crop& crop, int64_t height, int64_t width, Filter filter);
+
+/// The whole picture with a shorter side of so many pixels, and a longer one in proportion, rounded down.
+Image with_shorter_side(const ImageView& picture, int64_t side, Filter filter);
 
 }  // namespace data

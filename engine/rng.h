@@ -10,7 +10,18 @@ namespace engine {
 std::array<uint32_t, 4> philox4x32(std::array<uint32_t, 4> counter, std::array<uint32_t, 2> key);
 
 /// What random numbers are for; part of the counter, so that no two uses share a stream.
-enum class Purpose : uint32_t { test, init, shuffle, augment, mix, draw_train, draw_test, bench, mix_test };
+enum class Purpose : uint32_t {
+  test,
+  init,
+  shuffle,
+  augment,
+  mix,
+  draw_train,
+  draw_test,
+  bench,
+  mix_test,
+  label_split
+};
 
 /// Random numbers that follow from (seed, purpose, epoch, index) alone, never from who draws them or in what order:
 /// `index` is the sample or step. Every distribution is our own, so no standard library decides them.

@@ -10,6 +10,7 @@ packages=(
   nlohmann-json3-dev           # JSON of the programs' output and of weight files
   libstb-dev                   # PNG reading and writing, a bitmap font
   libturbojpeg0-dev            # JPEG reading
+  libmatio-dev                 # MATLAB files, which annotate Stanford-Cars
   doctest-dev                  # tests
   "$@"
 )

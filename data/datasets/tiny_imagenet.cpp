@@ -81,7 +81,7 @@ Dataset tiny_imagenet(Split split, const DatasetOptions& options) {
   dataset.size = size;
   append_images(files, labels, size, options.skip_bad_images, dataset);
   dataset.classes = class_names(folder, ids);
-  dataset.normalization = {{0.485f, 0.456f, 0.406f}, {0.229f, 0.224f, 0.225f}};
+  dataset.normalization = imagenet_normalization;
   dataset.augmentation = {.pad = 4, .border = Border::zero, .flip = true};
   return dataset;
 }

@@ -73,6 +73,10 @@ TEST_CASE("CIFAR-100 uses the fine label, and takes class names from the file be
   CHECK(d.labels[42] == 42);
   CHECK(d.classes[99] == "name99");
   CHECK(d.picture(42)[0] == CifarFolder::pixel(42, 0));
+  const Dataset coarse = data::load_dataset("cifar100-coarse", Split::test, {.folder = folder.path});
+  CHECK(coarse.classes.size() == 20);
+  CHECK(coarse.labels[42] == 19);
+  CHECK(coarse.pixels == d.pixels);
 }
 
 TEST_CASE("a CIFAR file that is missing, short, long or mislabelled is named") {
@@ -98,9 +102,9 @@ TEST_CASE("a CIFAR file that is missing, short, long or mislabelled is named") {
   CHECK(message(Split::test).find("label 10 of record 10 is not below 10") != std::string::npos);
   CHECK_THROWS_AS(data::load_dataset("cifar10", Split::test, {}), engine::Error);
   CHECK_THROWS_AS(data::load_dataset("cifar10", Split::test, {.folder = folder.path / "nowhere"}), engine::Error);
-  CHECK_THROWS_WITH(
-      data::load_dataset("cifar", Split::test, {}),
-      "unknown data set 'cifar': did you mean 'cifar10'? known: cifar10, cifar100, tiny-imagenet, shapes");
+  CHECK_THROWS_WITH(data::load_dataset("cifar", Split::test, {}),
+                    "unknown data set 'cifar': did you mean 'cifar10'? known: cifar10, cifar100, "
+                    "cifar100-coarse, tiny-imagenet, folder, cub200, aircraft, cars, shapes");
 }
 
 TEST_CASE("shapes are drawn from the seed alone, balanced, and different in both splits") {

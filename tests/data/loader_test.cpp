@@ -126,7 +126,7 @@ TEST_CASE("a picture is normalised by channel, and denormalize undoes it for eve
   for (int v = 0; v < 256; ++v) {
     const std::vector<uint8_t> pixel(3, static_cast<uint8_t>(v));
     float out[3];
-    data::prepare(pixel.data(), 1, n, {}, engine::Rng(0, engine::Purpose::test), out);
+    data::prepare({1, 1, pixel.data()}, 1, n, {}, engine::Rng(0, engine::Purpose::test), out);
     for (int k = 0; k < 3; ++k) {
       const auto c = static_cast<size_t>(k);
       CHECK(out[k] == doctest::Approx((v / 255.0 - n.mean[c]) / n.deviation[c]).epsilon(1e-5));
@@ -165,7 +165,7 @@ TEST_CASE("augmentation shifts and mirrors, equally often in each of its ways, a
     REQUIRE(counts.size() == 18);
     for (uint32_t i = 0; i < draws; ++i) {
       std::vector<float> out(size * size * 3);
-      data::prepare(picture.data(), size, {}, {.pad = pad, .border = border, .flip = true},
+      data::prepare({size, size, picture.data()}, size, {}, {.pad = pad, .border = border, .flip = true},
                     engine::Rng(1, engine::Purpose::augment, 0, i), out.data());
       std::string bytes;
       for (float value : out) bytes.push_back(static_cast<char>(data::denormalize(value, {}, 0)));
@@ -206,13 +206,14 @@ TEST_CASE("a resized crop is that part of the picture, made as large, mirrored h
   for (uint32_t i = 0; i < 400; ++i) {
     const engine::Rng rng(1, engine::Purpose::augment, 0, i);
     std::vector<float> out(size * size * 3);
-    data::prepare(picture.data(), size, {},
+    data::prepare({size, size, picture.data()}, size, {},
                   {.pad = 4, .flip = true, .crop = data::Cropping::resized, .filter = data::Filter::bicubic}, rng,
                   out.data());
     engine::Rng draws = rng;
-    std::vector<uint8_t> part(size * size * 3);
-    data::resize(picture.data(), size, data::random_part(size, size, 0.08, draws), size, size, data::Filter::bicubic,
-                 part.data());
+    const std::vector<uint8_t> part =
+        data::resize({size, size, picture.data()}, data::random_part(size, size, 0.08, draws), size, size,
+                     data::Filter::bicubic)
+            .pixels;
     bool same = true, flipped = true;
     for (int64_t y = 0; y < size; ++y) {
       for (int64_t x = 0; x < size * 3; ++x) {

@@ -3,7 +3,7 @@
 #include <iostream>
 #include <nlohmann/json.hpp>
 
-#include "apps/support/command_line.h"
+#include "apps/support/data_flags.h"
 #include "apps/support/mixing_flags.h"
 #include "apps/support/picture.h"
 #include "data/loader.h"
@@ -112,7 +112,9 @@ ordered_json images_of(const data::Dataset& dataset, const data::Batch& batch, c
 /// Shows what policies do to a batch: a sheet of images before and after, with labels and shares.
 int main(int argc, char** argv) {
   return apps::run_program("mixes", [&] {
-    std::string dataset_name = "shapes", folder, output = "mixes.png";
+    std::string output = "mixes.png";
+    apps::DataFlags pictures;
+    pictures.options.train_count = 256;
     apps::MixingOptions mixing{.mix = "cutmix"};
     uint64_t seed = 0;
     int64_t count = 8;
@@ -123,9 +125,8 @@ int main(int argc, char** argv) {
                            "Example: mixes --mix cutmix --dataset cifar10 --data-dir data --output cutmix.png");
     CLI::Option* mix = apps::add_mixing_flags(line, mixing);
     line.add_switch("--all", all, "Every policy on the same pairs of images")->excludes(mix);
-    line.add("--dataset", dataset_name, "Data set")
-        ->check(apps::one_of("data set", engine::names_of(data::datasets())));
-    line.add("--data-dir", folder, "Folder of the data set's files");
+    apps::add_data_flags(line, pictures, engine::names_of(data::datasets()));
+    apps::add_training_data_flags(line, pictures);
     line.add("-b,--batch-size", count, "Images on the sheet")->check(apps::between(1, 256));
     line.add("--seed", seed, "Of the order, augmentation and mixing")->check(apps::between(0, 1.8e19));
     line.add("--output", output, "File to write; one that exists is replaced")->check(apps::not_empty());
@@ -137,7 +138,7 @@ int main(int argc, char** argv) {
       lists = engine::names_of(mixup::policies());
       lists.erase(std::find(lists.begin(), lists.end(), "none"));
     }
-    const data::Family family = data::family_of(dataset_name);
+    const data::Family family = data::family_of(pictures.dataset);
     std::vector<apps::MixingOptions> policies;
     for (const std::string& list : lists) {
       policies.push_back({.mix = list, .policy = mixing.policy});
@@ -145,8 +146,7 @@ int main(int argc, char** argv) {
       if (!has_alpha) policies.back().policy.alpha.reset();
       resolve(policies.back(), family);
     }
-    const data::Dataset dataset =
-        data::load_dataset(dataset_name, data::Split::train, {.folder = folder, .train_count = 256, .test_count = 0});
+    const data::Dataset dataset = load_train(pictures);
     data::Loader loader(dataset, {.batch = count, .train = true, .seed = seed, .workers = 0});
     loader.start(0);
     data::Batch batch;
@@ -161,7 +161,7 @@ int main(int argc, char** argv) {
       rows.push_back(mixed_row(all ? policy.mix : "mixed", dataset, batch, plan));
       told.push_back({{"policy", policy.mix}, {"images", images_of(dataset, batch, plan)}});
     }
-    sheet(dataset, rows, (all ? "every policy" : policies[0].mix) + " on " + dataset_name).save(output);
+    sheet(dataset, rows, (all ? "every policy" : policies[0].mix) + " on " + dataset.name).save(output);
     ordered_json object = all ? ordered_json{{"policies", told}} : told[0];
     object["file"] = output;
     if (json) std::cout << object.dump() << '\n';

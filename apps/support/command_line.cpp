@@ -45,15 +45,12 @@ void CommandLine::remember(const CLI::Option* option, bool is_text, std::functio
   values_.push_back({option->get_lnames().front(), is_text, std::move(value)});
 }
 
-bool CommandLine::parse(int argc, char** argv) {
-  std::vector<std::string> arguments;
-  for (int i = argc - 1; i > 0; --i) {  // CLI11 wants them last to first
-    std::string argument = argv[i];
-    if (argument.starts_with("--")) {
-      const auto end = argument.begin() + static_cast<std::ptrdiff_t>(std::min(argument.find('='), argument.size()));
-      std::replace(argument.begin(), end, '_', '-');
-    }
-    arguments.push_back(argument);
+bool CommandLine::parse(const std::vector<std::string>& given) {
+  std::vector<std::string> arguments(given.rbegin(), given.rend());  // CLI11 wants them last to first
+  for (std::string& argument : arguments) {
+    if (!argument.starts_with("--")) continue;
+    const auto end = argument.begin() + static_cast<std::ptrdiff_t>(std::min(argument.find('='), argument.size()));
+    std::replace(argument.begin(), end, '_', '-');
   }
   try {
     app_.parse(arguments);

@@ -59,6 +59,21 @@ class CommandLine {
     return add_text(names, set, name, true, help)->check(one_of(kind, choices));
   }
 
+  /// Adds such a flag with a further choice, "auto", which leaves the value unset.
+  template <class Enum>
+  CLI::Option* add_auto_choice(const std::string& names, std::optional<Enum>& value, const std::string& kind,
+                               std::vector<std::string> choices, const std::string& help) {
+    const auto name = [&value, choices] { return value ? choices[static_cast<size_t>(*value)] : "auto"; };
+    const auto set = [&value, choices](const std::string& text) {
+      const auto found = std::find(choices.begin(), choices.end(), text);
+      if (found == choices.end()) value.reset();
+      else value = static_cast<Enum>(found - choices.begin());
+    };
+    std::vector<std::string> known{"auto"};
+    known.insert(known.end(), choices.begin(), choices.end());
+    return add_text(names, set, name, true, help)->check(one_of(kind, known));
+  }
+
   /// Adds a flag for a number from low to high, or "auto", which leaves the value unset.
   CLI::Option* add_auto(const std::string& names, std::optional<double>& value, double low, double high,
                         const std::string& help);
@@ -68,7 +83,8 @@ class CommandLine {
 
   /// Reads the arguments, '-' and '_' in flags alike. Throws UsageError; returns false where only help was asked for
   /// and given.
-  bool parse(int argc, char** argv);
+  bool parse(int argc, char** argv) { return parse({argv + 1, argv + argc}); }
+  bool parse(const std::vector<std::string>& arguments);
 
   /// Every flag's name, without dashes, and its value now.
   Arguments values() const;

@@ -94,16 +94,6 @@ void add_trainer_flags(CommandLine& line, TrainerOptions& o) {
       ->check(between(1, 1e9));
 }
 
-void add_augmentation_flags(CommandLine& line, data::Augmentation& a) {
-  line.add_choice("--crop", a.crop, "crop", {"pad", "resized"},
-                  "Training pictures: shifted beyond a padded border, or random parts made as large again");
-  line.add("--pad", a.pad, "Pixels of the border, for --crop pad")->check(between(0, 31));
-  line.add_choice("--border", a.border, "border", {"zero", "reflect"}, "What the border shows");
-  line.add("--crop-min", a.smallest, "Smallest share of the area, for --crop resized")->check(between(0.001, 1));
-  line.add_choice("--interpolation", a.filter, "filter", {"bilinear", "bicubic"}, "For --crop resized");
-  line.add_switch("--flip,!--no-flip", a.flip, "Mirror half of the training pictures");
-}
-
 void resolve(TrainerOptions& o, data::Family family) {
   if (o.warmup_epochs > static_cast<double>(o.epochs)) {
     throw UsageError("--warmup-epochs is above --epochs: the learning rate would never reach --lr");

@@ -41,9 +41,6 @@ struct TrainerOptions {
 /// Adds the flags of every training program.
 void add_trainer_flags(CommandLine& line, TrainerOptions& options);
 
-/// Adds the flags that change how training pictures are moved and mirrored.
-void add_augmentation_flags(CommandLine& line, data::Augmentation& augmentation);
-
 /// Fills in what was left to be chosen, prepares the threads, and checks the device.
 void resolve(TrainerOptions& options, data::Family family);
 

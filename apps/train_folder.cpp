@@ -1,0 +1,15 @@
+#include "apps/support/training_program.h"
+
+/// Trains a classifier of photographs: in folders by class, or in the layouts of CUB-200-2011, FGVC-Aircraft and
+/// Stanford-Cars.
+int main(int argc, char** argv) {
+  apps::TrainerOptions options;
+  options.model.model = "resnet18";
+  options.epochs = 100;
+  options.batch_size = 64;
+  return apps::run_training(argc, argv, "train_folder",
+                            "Trains a classifier of photographs of any size with mixed samples.\n"
+                            "Example: train_folder --data-dir pictures --mix cutmix --loss dm\n"
+                            "Example: train_folder --recipe cub200-r18 --data-dir data --init-checkpoint FILE",
+                            {"folder", "cub200", "aircraft", "cars"}, options);
+}

@@ -42,27 +42,59 @@ void* reallocate(void* memory, size_t bytes) {
 #include <stb_image.h>
 
 namespace data {
-
 namespace {
 
-void check_size(int64_t width, int64_t height, const std::string& name, const ImageLimits& limits) {
-  ENSURE(width >= 1 && height >= 1 && width <= limits.side && height <= limits.side && width * height <= limits.pixels,
-         name, ": ", width, " x ", height, " pixels are too many");
+/// What stands at the beginning of a file, found good.
+struct Header {
+  int width = 0, height = 0;
+  bool inks = false;  // four of them, in place of red, green and blue light
+};
+
+struct Decoder {
+  Header (*read_header)(std::string_view file, const std::string& name);
+  Image (*decode)(const Header& header, std::string_view file, const std::string& name);
+};
+
+const stbi_uc* bytes_of(std::string_view file) { return reinterpret_cast<const stbi_uc*>(file.data()); }
+
+Header png_header(std::string_view file, const std::string& name) {
+  Header header;
+  int channels = 0;
+  memory_left = size_t{1} << 20;
+  const bool good =
+      stbi_info_from_memory(bytes_of(file), static_cast<int>(file.size()), &header.width, &header.height, &channels);
+  ENSURE(good, name, ": ", stbi_failure_reason());
+  return header;
 }
 
-Image decode_png(std::string_view file, const std::string& name, const ImageLimits& limits) {
-  const auto* bytes = reinterpret_cast<const stbi_uc*>(file.data());
-  const int count = static_cast<int>(file.size());
+Image decode_png(const Header& header, std::string_view file, const std::string& name) {
   int width = 0, height = 0, channels = 0;
-  memory_left = size_t{1} << 20;  // the header alone
-  ENSURE(stbi_info_from_memory(bytes, count, &width, &height, &channels), name, ": ", stbi_failure_reason());
-  check_size(width, height, name, limits);
-  memory_left = (size_t{1} << 20) + 32 * static_cast<size_t>(width) * static_cast<size_t>(height) + 2 * file.size();
-  stbi_uc* pixels = stbi_load_from_memory(bytes, count, &width, &height, &channels, 3);
+  memory_left =
+      (size_t{1} << 20) + 32 * static_cast<size_t>(header.width) * static_cast<size_t>(header.height) + 2 * file.size();
+  const std::unique_ptr<stbi_uc, void (*)(void*)> pixels(
+      stbi_load_from_memory(bytes_of(file), static_cast<int>(file.size()), &width, &height, &channels, 3),
+      stbi_image_free);
   ENSURE(pixels, name, ": ", stbi_failure_reason());
-  Image image{height, width, {pixels, pixels + int64_t{3} * width * height}};
-  stbi_image_free(pixels);
-  return image;
+  return {height, width, {pixels.get(), pixels.get() + int64_t{3} * width * height}};
+}
+
+using JpegDecoder = std::unique_ptr<void, int (*)(tjhandle)>;
+
+JpegDecoder jpeg_decoder(const std::string& name) {
+  JpegDecoder decoder(tjInitDecompress(), tjDestroy);
+  ENSURE(decoder, name, ": no memory to decode it");
+  return decoder;
+}
+
+Header jpeg_header(std::string_view file, const std::string& name) {
+  const JpegDecoder decoder = jpeg_decoder(name);
+  Header header;
+  int subsampling = 0, colours = 0;
+  const int result = tjDecompressHeader3(decoder.get(), bytes_of(file), file.size(), &header.width, &header.height,
+                                         &subsampling, &colours);
+  ENSURE(result == 0, name, ": ", tjGetErrorStr2(decoder.get()));
+  header.inks = colours == TJCS_CMYK || colours == TJCS_YCCK;
+  return header;
 }
 
 /// Turns pixels of four inks, stored as how much light each lets through, into red, green and blue ones.
@@ -75,33 +107,44 @@ void lighten(std::vector<uint8_t>& pixels) {
   pixels.resize(3 * count);
 }
 
-Image decode_jpeg(std::string_view file, const std::string& name, const ImageLimits& limits) {
-  const std::unique_ptr<void, int (*)(tjhandle)> decoder(tjInitDecompress(), tjDestroy);
-  ENSURE(decoder, name, ": no memory to decode it");
-  const auto* bytes = reinterpret_cast<const unsigned char*>(file.data());
-  int width = 0, height = 0, subsampling = 0, colours = 0;
-  ENSURE(tjDecompressHeader3(decoder.get(), bytes, file.size(), &width, &height, &subsampling, &colours) == 0, name,
-         ": ", tjGetErrorStr2(decoder.get()));
-  check_size(width, height, name, limits);
-  const bool inks = colours == TJCS_CMYK || colours == TJCS_YCCK;
-  const auto pixels = static_cast<size_t>(width) * static_cast<size_t>(height);
-  Image image{height, width, std::vector<uint8_t>(pixels * (inks ? 4 : 3))};
-  const int result = tjDecompress2(decoder.get(), bytes, file.size(), image.pixels.data(), width, 0, height,
-                                   inks ? TJPF_CMYK : TJPF_RGB, 0);
+Image decode_jpeg(const Header& header, std::string_view file, const std::string& name) {
+  const JpegDecoder decoder = jpeg_decoder(name);
+  const auto pixels = static_cast<size_t>(header.width) * static_cast<size_t>(header.height);
+  Image image{header.height, header.width, std::vector<uint8_t>(pixels * (header.inks ? 4 : 3))};
+  const int result = tjDecompress2(decoder.get(), bytes_of(file), file.size(), image.pixels.data(), header.width, 0,
+                                   header.height, header.inks ? TJPF_CMYK : TJPF_RGB, 0);
   // A warning leaves grey or wrong pixels, but for stray bytes between parts, which some encoders leave.
   const std::string problem = result == 0 ? "" : tjGetErrorStr2(decoder.get());
   ENSURE(result == 0 || problem.find("extraneous bytes") != std::string::npos, name, ": ", problem);
-  if (inks) lighten(image.pixels);
+  if (header.inks) lighten(image.pixels);
   return image;
+}
+
+const Decoder& decoder_of(std::string_view file, const std::string& name, const ImageLimits& limits) {
+  static const Decoder png{png_header, decode_png}, jpeg{jpeg_header, decode_jpeg};
+  ENSURE(file.size() <= limits.file_bytes, name, ": ", file.size(), " bytes are more than ", limits.file_bytes);
+  if (file.starts_with("\x89PNG\r\n\x1a\n")) return png;
+  ENSURE(file.starts_with("\xff\xd8\xff"), name, ": neither JPEG nor PNG");
+  return jpeg;
+}
+
+Header checked(const Header& header, const std::string& name, const ImageLimits& limits) {
+  const int64_t width = header.width, height = header.height;
+  ENSURE(width >= 1 && height >= 1 && width <= limits.side && height <= limits.side && width * height <= limits.pixels,
+         name, ": ", width, " x ", height, " pixels are too many");
+  return header;
 }
 
 }  // namespace
 
 Image decode_image(std::string_view file, const std::string& name, const ImageLimits& limits) {
-  ENSURE(file.size() <= limits.file_bytes, name, ": ", file.size(), " bytes are more than ", limits.file_bytes);
-  if (file.starts_with("\x89PNG\r\n\x1a\n")) return decode_png(file, name, limits);
-  ENSURE(file.starts_with("\xff\xd8\xff"), name, ": neither JPEG nor PNG");
-  return decode_jpeg(file, name, limits);
+  const Decoder& decoder = decoder_of(file, name, limits);
+  return decoder.decode(checked(decoder.read_header(file, name), name, limits), file, name);
+}
+
+std::array<int64_t, 2> image_size(std::string_view file, const std::string& name, const ImageLimits& limits) {
+  const Header header = checked(decoder_of(file, name, limits).read_header(file, name), name, limits);
+  return {header.height, header.width};
 }
 
 Image read_image(const std::filesystem::path& path) { return decode_image(engine::read_file(path), path.string()); }

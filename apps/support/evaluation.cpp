@@ -26,7 +26,11 @@ int rank_of(const float* logits, int classes, int label) {
 
 }  // namespace
 
-Evaluation evaluate(nn::Network& network, data::Loader& loader) {
+int best_class(const float* logits, int classes) {
+  return static_cast<int>(std::max_element(logits, logits + classes) - logits);
+}
+
+Evaluation evaluate(nn::Network& network, data::Loader& loader, const Watch& watch) {
   const engine::NoGrad no_grad;
   const mixup::Loss cross_entropy = mixup::make_loss("ce", {});
   double loss = 0, top1 = 0, top5 = 0, count = 0;
@@ -42,6 +46,7 @@ Evaluation evaluate(nn::Network& network, data::Loader& loader) {
       top5 += rank < 5;
     }
     count += n;
+    if (watch) watch(batch, logits.value());
   }
   return {loss / count, 100 * top1 / count, 100 * top5 / count};
 }

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <functional>
+
 #include "data/loader.h"
 #include "mixup/policies.h"
 #include "nn/module.h"
@@ -11,7 +13,12 @@ namespace apps {
 struct Evaluation {
   double loss, top1, top5;
 };
-Evaluation evaluate(nn::Network& network, data::Loader& loader);
+/// Called with every batch and its logits (n, classes).
+using Watch = std::function<void(const data::Batch& batch, const engine::Tensor& logits)>;
+Evaluation evaluate(nn::Network& network, data::Loader& loader, const Watch& watch = {});
+
+/// The class with the highest logit; of several the first.
+int best_class(const float* logits, int classes);
 
 /// How it does on mixed pictures of two classes (Liu et al., 2023): the percentages where the best class is one of the
 /// two, and where the two best are exactly these. NaN where the policy mixed no such pictures.

@@ -98,3 +98,20 @@ TEST_CASE("images are resized as Pillow does, to a grey level") {
     CHECK(sum / static_cast<double>(out.size()) < 0.05);
   }
 }
+
+TEST_CASE("a JPEG of four inks is read as Pillow reads it") {
+  std::ifstream in(DEMIX_SOURCE_DIR "/tests/recorded/cmyk.json");
+  const auto record = nlohmann::json::parse(in);
+  const auto bytes = record["file"].get<std::vector<uint8_t>>();
+  const data::Image image = decode_image(std::string(bytes.begin(), bytes.end()), "inks.jpg");
+  CHECK(image.height == record["height"]);
+  CHECK(image.width == record["width"]);
+  CHECK(image.pixels == record["pixels"].get<std::vector<uint8_t>>());
+}
+
+TEST_CASE("the size of an image is read without decoding it") {
+  CHECK(data::image_size(support::png(7, 5, 3).first, "x") == std::array<int64_t, 2>{5, 7});
+  const std::string jpeg = support::jpeg(33, 20, 1).first;
+  CHECK(data::image_size(jpeg.substr(0, jpeg.size() / 2), "x") == std::array<int64_t, 2>{20, 33});
+  CHECK_THROWS_WITH(data::image_size("GIF89a", "x.gif"), "x.gif: neither JPEG nor PNG");
+}

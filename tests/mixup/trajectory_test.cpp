@@ -7,6 +7,7 @@
 #include "mixup/losses.h"
 #include "nn/networks.h"
 #include "nn/optimizer.h"
+#include "tests/support/noise.h"
 #include "tests/support/numbers.h"
 
 using namespace support;
@@ -15,15 +16,6 @@ using engine::Variable;
 namespace {
 
 constexpr int64_t batch_size = 32, classes = 10, steps = 20;
-
-/// The hash of tests/recorded/trajectory.py, uniform in [-1, 1).
-float noise(uint64_t index, uint64_t stream) {
-  auto x = static_cast<uint32_t>(index * 2654435761 + stream * 40503 + 12345);
-  x ^= x >> 16, x *= 0x7FEB352D;
-  x ^= x >> 15, x *= 0x846CA68B;
-  x ^= x >> 16;
-  return static_cast<float>(x / 2147483648.0 - 1);
-}
 
 int noise_below(int n, uint64_t index, uint64_t stream) {
   return static_cast<int>((noise(index, stream) + 1.0) / 2 * n);

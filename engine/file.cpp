@@ -10,17 +10,10 @@
 #include "engine/error.h"
 
 namespace engine {
-namespace {
 
-/// A file descriptor that closes itself.
-struct Descriptor {
-  int number;
-  ~Descriptor() {
-    if (number >= 0) ::close(number);
-  }
-};
-
-}  // namespace
+Descriptor::~Descriptor() {
+  if (number >= 0) ::close(number);
+}
 
 std::string read_file(const std::filesystem::path& path) {
   std::error_code error;

@@ -6,6 +6,16 @@
 
 namespace engine {
 
+/// A file descriptor that closes itself; a negative number is none.
+struct Descriptor {
+  int number;
+
+  explicit Descriptor(int opened) : number(opened) {}
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  ~Descriptor();
+};
+
 /// The whole file; an Error names the path and the reason.
 std::string read_file(const std::filesystem::path& path);
 

@@ -11,6 +11,9 @@ packages=(
   libstb-dev                   # PNG reading and writing, a bitmap font
   libturbojpeg0-dev            # JPEG reading
   libmatio-dev                 # MATLAB files, which annotate Stanford-Cars
+  libcurl4-openssl-dev         # downloads
+  libarchive-dev               # unpacking .tar.gz and .zip
+  libssl-dev                   # checksums
   doctest-dev                  # tests
   "$@"
 )

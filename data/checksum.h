@@ -1,0 +1,12 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+namespace data {
+
+/// The digest of a file in lower-case hexadecimal; the algorithm is one that OpenSSL knows, such as "sha256" or "md5".
+/// An Error names the file and the reason.
+std::string checksum(const std::filesystem::path& path, const std::string& algorithm = "sha256");
+
+}  // namespace data

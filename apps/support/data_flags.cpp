@@ -3,7 +3,29 @@
 #include <cmath>
 #include <cstdio>
 
+#include "apps/support/progress.h"
+#include "data/download.h"
+
 namespace apps {
+namespace {
+
+/// Downloads the data set unless its files are there; on a terminal a line tells how far it is.
+void download(const DataFlags& f) {
+  const std::string dataset = f.dataset == "cifar100-coarse" ? "cifar100" : f.dataset;
+  const data::Archive& archive = data::archive_of(dataset);
+  if (f.folder.empty()) throw UsageError("--download: --data-dir is needed: the folder to download to");
+  if (std::filesystem::path(f.folder).lexically_normal().filename() == archive.contents.folder) return;  // itself
+  Progress progress(1);
+  std::optional<Stopwatch> since_note;
+  data::download(archive, f.folder, f.url, [&](int64_t bytes, int64_t all) {
+    if (!since_note) std::fprintf(stderr, "downloading %s, %ld MiB\n", dataset.c_str(), all >> 20);
+    if (since_note && since_note->seconds() < 0.2) return;
+    since_note.emplace();
+    progress.note(engine::text(bytes >> 20, " MiB (", 100 * bytes / all, "%)"));
+  });
+}
+
+}  // namespace
 
 void add_data_flags(CommandLine& line, DataFlags& f, const std::vector<std::string>& names) {
   const auto offers = [&](const char* name) { return std::find(names.begin(), names.end(), name) != names.end(); };
@@ -54,8 +76,9 @@ data::Dataset load(const DataFlags& f, data::Split split) {
   if (options.shorter_side < options.size) {
     throw UsageError(engine::text("--resize ", options.shorter_side, " is below --size ", options.size));
   }
+  if (!f.url.empty() && !f.download) throw UsageError("--data-url: without --download it is not read");
+  if (f.download) download(f);
   data::Dataset set = data::load_dataset(f.dataset, split, options);
-  for (const std::string& reason : set.skipped) std::fprintf(stderr, "left out: %s\n", reason.c_str());
   if (f.augmentation.filter) set.view.filter = *f.augmentation.filter;
   return set;
 }
@@ -80,6 +103,10 @@ data::Dataset load_train(DataFlags& f) {
     throw UsageError(engine::text("--pad ", a.pad, " is not below the pictures' size, ", set.size));
   }
   return set;
+}
+
+void tell_skipped(const data::Dataset& set) {
+  for (const std::string& reason : set.skipped) std::fprintf(stderr, "left out: %s\n", reason.c_str());
 }
 
 }  // namespace apps

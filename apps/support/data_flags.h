@@ -36,11 +36,13 @@ void add_data_flags(CommandLine& line, DataFlags& flags, const std::vector<std::
 /// Adds the flags of training pictures alone: how many of them, and how they are seen.
 void add_training_data_flags(CommandLine& line, DataFlags& flags);
 
-/// Loads a part of the data set, downloaded first where that is wanted; damaged images that were left out are told on
-/// stderr.
+/// Loads a part of the data set, downloaded first where that is wanted.
 data::Dataset load(const DataFlags& flags, data::Split split);
 
 /// Loads the training part and fills in what the flags left to the data set.
 data::Dataset load_train(DataFlags& flags);
+
+/// Tells on stderr which damaged images were left out.
+void tell_skipped(const data::Dataset& set);
 
 }  // namespace apps

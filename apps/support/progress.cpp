@@ -6,15 +6,10 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "apps/support/format.h"
+
 namespace apps {
 namespace {
-
-template <class... Values>
-std::string format(const char* pattern, Values... values) {
-  char buffer[256];
-  std::snprintf(buffer, sizeof buffer, pattern, values...);
-  return buffer;
-}
 
 size_t terminal_width() {
   winsize size{};

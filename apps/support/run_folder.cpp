@@ -4,10 +4,10 @@
 #include <cctype>
 #include <cerrno>
 #include <cmath>
-#include <cstdio>
 #include <cstring>
 #include <ctime>
 
+#include "apps/support/format.h"
 #include "engine/error.h"
 #include "engine/file.h"
 
@@ -68,18 +68,12 @@ void RunFolder::write_arguments(const Arguments& arguments) const {
 }
 
 void RunFolder::append(const EpochSummary& row) {
-  const auto percent = [](double value) {
-    char text[16];
-    std::snprintf(text, sizeof text, "%.4f", value);
-    return std::string(std::isnan(value) ? "" : text);
-  };
-  char line[256];
-  std::snprintf(line, sizeof line, "%ld,%.6f,%.6f,%.4f,%.4f,%s,%s,%.8g", row.epoch, row.train_loss, row.eval_loss,
-                row.eval_top1, row.eval_top5, percent(row.mixed_top1).c_str(), percent(row.mixed_top2).c_str(), row.lr);
-  append_line(line);
+  const auto percent = [](double value) { return std::isnan(value) ? std::string() : format("%.4f", value); };
+  append_line(format("%ld,%.6f,%.6f,%.4f,%.4f,%s,%s,%.8g", row.epoch, row.train_loss, row.eval_loss, row.eval_top1,
+                     row.eval_top5, percent(row.mixed_top1).c_str(), percent(row.mixed_top2).c_str(), row.lr));
 }
 
-void RunFolder::append_line(const char* line) {
+void RunFolder::append_line(const std::string& line) {
   summary_ << line << std::endl;
   ENSURE(summary_, (path_ / "summary.csv").string(), ": cannot be written: ", std::strerror(errno));
 }

@@ -35,7 +35,7 @@ class RunFolder {
   void append(const EpochSummary& row);  // written when it returns
 
  private:
-  void append_line(const char* line);
+  void append_line(const std::string& line);
 
   std::filesystem::path path_;
   std::ofstream summary_;

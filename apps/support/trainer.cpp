@@ -5,7 +5,9 @@
 #include <cstdio>
 #include <optional>
 
+#include "apps/support/checkpoint.h"
 #include "apps/support/evaluation.h"
+#include "apps/support/format.h"
 #include "apps/support/progress.h"
 #include "data/loader.h"
 #include "engine/names.h"
@@ -16,7 +18,6 @@
 #include "nn/ema.h"
 #include "nn/optimizer.h"
 #include "nn/schedule.h"
-#include "nn/weights.h"
 
 namespace apps {
 
@@ -30,11 +31,7 @@ using nn::Mode;
 namespace {
 
 /// Two digits after the point, or a dash where nothing was measured.
-std::string percent(double value) {
-  char text[16];
-  std::snprintf(text, sizeof text, "%.2f", value);
-  return std::isnan(value) ? "-" : text;
-}
+std::string percent(double value) { return std::isnan(value) ? "-" : format("%.2f", value); }
 
 int64_t steps_of(double epochs, int64_t updates) { return std::llround(epochs * static_cast<double>(updates)); }
 
@@ -43,7 +40,8 @@ int64_t steps_of(double epochs, int64_t updates) { return std::llround(epochs * 
 void add_trainer_flags(CommandLine& line, TrainerOptions& o) {
   line.group("Model");
   add_model_flags(line, o.model);
-  line.add("--init-checkpoint", o.init_checkpoint, "Weights to start from, a last.safetensors");
+  line.add("--init-checkpoint,--initial-checkpoint", o.init_checkpoint,
+           "Weights to start from, safetensors with torchvision's names; a head for other classes is left out");
 
   line.group("Mixing and loss");
   add_mixing_flags(line, o.mixing);
@@ -117,7 +115,7 @@ void train(const TrainerOptions& o, const Arguments& arguments, const data::Data
 
   const auto classes = static_cast<int64_t>(train_set.classes.size());
   const auto network = make_network(o.model, classes, train_set.size, o.seed);
-  if (!o.init_checkpoint.empty()) nn::load_weights(*network, o.init_checkpoint);
+  if (!o.init_checkpoint.empty()) load_initial(*network, o.init_checkpoint);
   const auto average = o.ema_decay > 0 ? make_network(o.model, classes, train_set.size, o.seed) : nullptr;
   std::optional<nn::Ema> ema;
   if (average) ema.emplace(*network, *average, o.ema_decay);
@@ -193,8 +191,8 @@ void train(const TrainerOptions& o, const Arguments& arguments, const data::Data
 
     const double train_loss = loss_sum / static_cast<double>(batches);
     run.append({epoch + 1, train_loss, evaluation.loss, evaluation.top1, evaluation.top5, mixed.top1, mixed.top2, lr});
-    nn::save_weights(*network, run.path() / "last.safetensors");
-    if (average) nn::save_weights(*average, run.path() / "last.ema.safetensors");
+    nn::save_weights(*network, run.path() / "last.safetensors", metadata_of(arguments));
+    if (average) nn::save_weights(*average, run.path() / "last.ema.safetensors", metadata_of(arguments));
     std::printf("%5ld  %10.4f  %9.4f  %8.2f  %8.2f  %11s  %11s  %8.5f  %8.0f  %8.1f%%  %6s\n", epoch + 1, train_loss,
                 evaluation.loss, evaluation.top1, evaluation.top5, percent(mixed.top1).c_str(),
                 percent(mixed.top2).c_str(), lr, images_per_second, 100 * data_wait,

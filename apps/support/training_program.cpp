@@ -48,6 +48,8 @@ int run_training(int argc, char** argv, const char* name, const std::string& des
 
     resolve(options, data::family_of(pictures.dataset));
     const data::Dataset train_set = load_train(pictures), test_set = load(pictures, data::Split::test);
+    tell_skipped(train_set);
+    tell_skipped(test_set);
     train(options, line.values(), train_set, test_set);
   });
 }

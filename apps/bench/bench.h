@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "apps/support/data_flags.h"
 #include "engine/tensor.h"
 
 /// The parts of the program bench.
@@ -15,6 +16,7 @@ struct Options {
   std::string model = "resnet18", kernel, loss = "ce", conv = "auto";
   int64_t batch = 128, size = 32, steps = 6, classes = 100;
   int threads = 0;
+  apps::DataFlags pictures;
   bool peak = false, overhead = false, data = false, policies = false;
 };
 

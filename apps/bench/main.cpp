@@ -2,7 +2,6 @@
 #include <iostream>
 
 #include "apps/bench/bench.h"
-#include "apps/support/command_line.h"
 #include "engine/kernels.h"
 #include "engine/names.h"
 #include "engine/parallel.h"
@@ -28,6 +27,7 @@ void print_peaks(int threads) {
 int main(int argc, char** argv) {
   return apps::run_program("bench", [&] {
     bench::Options o;
+    o.pictures.options.train_count = 20000;
     apps::CommandLine line("bench",
                            "Times training steps (one JSON line), one kernel (a table), or the machine itself.\n"
                            "Example: bench --model resnet18 --batch 128 --steps 6 --threads 2");
@@ -36,7 +36,7 @@ int main(int argc, char** argv) {
         ->check(apps::one_of("kernel", bench::kernel_names()));
     line.add_switch("--peak", o.peak, "The limits of this machine, and the inner loop of the convolutions");
     line.add_switch("--overhead", o.overhead, "CutMix and the DM loss, as a share of a training step");
-    line.add_switch("--data", o.data, "The loader with CutMix, and no training");
+    line.add_switch("--data", o.data, "The loader with CutMix, and no training, on --dataset");
     line.add_switch("--policies", o.policies, "Every policy, as a share of a training step");
     line.group("Settings");
     line.add("--model", o.model, "Network")->check(apps::one_of("model", engine::names_of(nn::networks())));
@@ -48,6 +48,11 @@ int main(int argc, char** argv) {
     line.add("--classes", o.classes, "Classes")->check(apps::between(2, 1e6));
     line.add("--steps", o.steps, "Timed repetitions, after one that is not")->check(apps::between(1, 1e6));
     line.add("--threads", o.threads, "Computing threads; 0: all cores")->check(apps::between(0, 1024));
+    line.group("Data, for --data");
+    line.add("--dataset", o.pictures.dataset, "Data set")
+        ->check(apps::one_of("data set", engine::names_of(data::datasets())));
+    line.add("--data-dir", o.pictures.folder, "Folder of the data set's files, or the one that holds that folder");
+    apps::add_training_data_flags(line, o.pictures);
     if (!line.parse(argc, argv)) return;
 
     if (o.threads > 0) engine::set_threads(o.threads);

@@ -120,7 +120,11 @@ ordered_json time_overhead(const Options& o) {
 }
 
 ordered_json time_data(const Options& o) {
-  const data::Dataset dataset = data::load_dataset("shapes", data::Split::train, {.train_count = 20000});
+  apps::DataFlags pictures = o.pictures;
+  pictures.options.size = o.size;
+  const apps::Stopwatch load_watch;
+  const data::Dataset dataset = load_train(pictures);
+  const double load_seconds = load_watch.seconds();
   data::Loader loader(dataset, {.batch = o.batch, .workers = engine::threads()});
   const mixup::Policy policy = mixup::make_policy("cutmix", {.alpha = 1});
   engine::Rng rng(0, engine::Purpose::bench);
@@ -134,7 +138,10 @@ ordered_json time_data(const Options& o) {
     }
     rates.push_back(static_cast<double>(images) / watch.seconds());
   }
-  return {{"data", "32x32 bytes, shifted, mirrored, normalised, CutMix"},
+  return {{"data", dataset.name},
+          {"images", dataset.count()},
+          {"size", dataset.size},
+          {"load_s", rounded(load_seconds)},
           {"batch", o.batch},
           {"threads", engine::threads()},
           {"img_s_median", rounded(median(rates))}};

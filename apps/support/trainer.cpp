@@ -72,9 +72,8 @@ void add_trainer_flags(CommandLine& line, TrainerOptions& o) {
   line.add_switch("--decay-offsets", o.optimizer.decay_offsets, "Weight decay on biases and batch norm too");
   line.add("--clip-grad", o.clip_grad, "Largest norm of all gradients together; 0: any")->check(between(0, 1e6));
   line.add("--grad-accum-steps", o.accumulate, "Batches whose gradients make one step")->check(between(1, 1e6));
-  line.add("--model-ema-decay", o.ema_decay,
-           "Evaluate and save an average of the weights, where a step moves it by 1 - decay; 0: no average")
-      ->check(between(0, 0.9999999));
+  line.add_switch("--model-ema", o.model_ema, "Evaluate and save an average of the weights too");
+  line.add("--model-ema-decay", o.ema_decay, "A step moves the average by 1 - decay")->check(between(0, 0.9999999));
   line.add("--seed", o.seed, "Of weights, order, augmentation and mixing")->check(between(0, 1.8e19));
 
   line.group("Machine");
@@ -96,6 +95,9 @@ void resolve(TrainerOptions& o, data::Family family) {
   if (o.warmup_epochs > static_cast<double>(o.epochs)) {
     throw UsageError("--warmup-epochs is above --epochs: the learning rate would never reach --lr");
   }
+  if (!o.model_ema && o.ema_decay != TrainerOptions().ema_decay) {
+    throw UsageError("--model-ema-decay: without --model-ema it is not read");
+  }
   engine::require_device(o.device == "cuda" ? engine::Device::cuda : engine::Device::cpu);
   resolve(o.mixing, family);
   check(o.loss);
@@ -116,7 +118,7 @@ void train(const TrainerOptions& o, const Arguments& arguments, const data::Data
   const auto classes = static_cast<int64_t>(train_set.classes.size());
   const auto network = make_network(o.model, classes, train_set.size, o.seed);
   if (!o.init_checkpoint.empty()) load_initial(*network, o.init_checkpoint);
-  const auto average = o.ema_decay > 0 ? make_network(o.model, classes, train_set.size, o.seed) : nullptr;
+  const auto average = o.model_ema ? make_network(o.model, classes, train_set.size, o.seed) : nullptr;
   std::optional<nn::Ema> ema;
   if (average) ema.emplace(*network, *average, o.ema_decay);
   nn::Network& judged = average ? *average : *network;

@@ -29,7 +29,8 @@ struct TrainerOptions {
   nn::OptimizerOptions optimizer = {.weight_decay = 1e-4f};
   double clip_grad = 0;    // 0: not
   int64_t accumulate = 1;  // batches a step
-  double ema_decay = 0;    // 0: no average of the weights
+  bool model_ema = false;  // average of the weights
+  double ema_decay = 0.9998;
 
   uint64_t seed = 42;
   int threads = 0, workers = 1;  // threads 0: all cores

@@ -258,7 +258,7 @@ TEST_CASE("optimizers, clipping, accumulation, an average of the weights and the
   const Scratch scratch("more");
   const std::string arguments = "--shapes-train 80 --shapes-test 20 -b 20 --epochs 1 --model resnet20 --experiment ";
   REQUIRE(run_program("train_cifar",
-                      arguments + "a --opt adamw --lr 0.001 --clip-grad 1 --grad-accum-steps 3 --model-ema-decay 0.9 "
+                      arguments + "a --opt adamw --lr 0.001 --clip-grad 1 --grad-accum-steps 3 --model-ema --model-ema-decay 0.9 "
                                   "--stem imagenet --bn-momentum 0.01 --bn-eps 0.001 --leaky-relu 0.1 --zero-init-last",
                       scratch)
               .exit_code == 0);
@@ -271,6 +271,7 @@ TEST_CASE("optimizers, clipping, accumulation, an average of the weights and the
   const Outcome list = run_program("train_cifar", "--model list", scratch);
   CHECK(list.exit_code == 0);
   CHECK(list.out.find("resnet18           11173962              555422720\n") != std::string::npos);
+  CHECK(run_program("train_cifar", "--model-ema-decay 0.9", scratch).exit_code == 2);
   CHECK(run_program("train_cifar", "--opt adam", scratch).err.find("did you mean 'adamw'?") != std::string::npos);
 }
 

@@ -58,6 +58,15 @@ TEST_CASE("what is no picture, or a damaged or huge one, is an error that names 
   CHECK_THROWS_WITH(decode_image(large, "x.png"), "x.png: 16000 x 16000 pixels are too many");
   CHECK_THROWS_AS(decode_image(large, "x.png", {.pixels = int64_t{1} << 40}), engine::Error);
 
+  std::string lying = jpeg;  // of 24 x 16 pixels; behind the marker FF C0 stand 3 bytes, height, width
+  const size_t size_at = jpeg.find("\xff\xc0") + 5;
+  REQUIRE((jpeg[size_at + 1] == 16 && jpeg[size_at + 3] == 24));
+  lying[size_at] = lying[size_at + 2] = '\x7f';
+  CHECK_THROWS_WITH(decode_image(lying, "x.jpg"), "x.jpg: 32536 x 32528 pixels are too many");
+  lying = jpeg;
+  lying[size_at + 1] = 64;
+  refused(lying, "");  // rows that are not there
+
   // Every byte changed, and every length cut off: an error or a picture, never a crash.
   for (std::string file : {png, jpeg}) {
     for (size_t i = 0; i < file.size(); ++i) {

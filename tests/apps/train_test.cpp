@@ -257,11 +257,13 @@ TEST_CASE("a loss that is no longer finite stops the run with one line") {
 TEST_CASE("optimizers, clipping, accumulation, an average of the weights and the ways to build a network are flags") {
   const Scratch scratch("more");
   const std::string arguments = "--shapes-train 80 --shapes-test 20 -b 20 --epochs 1 --model resnet20 --experiment ";
-  REQUIRE(run_program("train_cifar",
-                      arguments + "a --opt adamw --lr 0.001 --clip-grad 1 --grad-accum-steps 3 --model-ema --model-ema-decay 0.9 "
-                                  "--stem imagenet --bn-momentum 0.01 --bn-eps 0.001 --leaky-relu 0.1 --zero-init-last",
-                      scratch)
-              .exit_code == 0);
+  REQUIRE(
+      run_program("train_cifar",
+                  arguments +
+                      "a --opt adamw --lr 0.001 --clip-grad 1 --grad-accum-steps 3 --model-ema --model-ema-decay 0.9 "
+                      "--stem imagenet --bn-momentum 0.01 --bn-eps 0.001 --leaky-relu 0.1 --zero-init-last",
+                  scratch)
+          .exit_code == 0);
   const std::string last = content(scratch.path / "output/a/last.safetensors"),
                     average = content(scratch.path / "output/a/last.ema.safetensors");
   CHECK(last.size() == average.size());

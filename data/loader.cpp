@@ -24,7 +24,8 @@ int64_t Loader::batches() const {
   return options_.train ? dataset_.count() / options_.batch : (dataset_.count() + options_.batch - 1) / options_.batch;
 }
 
-void Loader::start(int64_t epoch) {
+void Loader::start(int64_t epoch, int64_t first) {
+  ENSURE(first >= 0 && first <= batches(), "loader: batch ", first, " of ", batches());
   stop();
   epoch_ = epoch;
   if (options_.train) {
@@ -34,7 +35,7 @@ void Loader::start(int64_t epoch) {
     order_.resize(static_cast<size_t>(dataset_.count()));
     std::iota(order_.begin(), order_.end(), 0);
   }
-  claimed_ = delivered_ = 0;
+  claimed_ = delivered_ = first;
   for (int i = 0; i < options_.workers; ++i) workers_.emplace_back([this] { work(); });
 }
 

@@ -37,10 +37,10 @@ class Loader {
   Loader(const Loader&) = delete;
   Loader& operator=(const Loader&) = delete;
 
-  int64_t batches() const;                   // in an epoch
-  void start(int64_t epoch);                 // from its first batch
-  bool next(Batch& batch);                   // false at the end of the epoch
-  double waited() const { return waited_; }  // seconds next() has waited for a batch, since the loader was made
+  int64_t batches() const;                       // in an epoch
+  void start(int64_t epoch, int64_t first = 0);  // from batch `first`, up to batches()
+  bool next(Batch& batch);                       // false at the end of the epoch
+  double waited() const { return waited_; }      // seconds next() has waited for a batch, since the loader was made
 
  private:
   Batch prepare(int64_t index) const;

@@ -94,6 +94,27 @@ TEST_CASE("an epoch can be left in the middle and a new one started") {
   CHECK_FALSE(loader.next(batch));
 }
 
+TEST_CASE("an epoch can be entered in the middle: the rest is the same") {
+  const Dataset d = data::load_dataset("shapes", data::Split::train, {.train_count = 60});
+  for (int workers : {0, 2}) {
+    Loader whole(d, {.batch = 8, .seed = 3, .workers = workers}), rest(d, {.batch = 8, .seed = 3, .workers = workers});
+    const std::vector<Batch> all = epoch(whole, 4);
+    rest.start(4, 5);
+    size_t at = 5;
+    for (Batch batch; rest.next(batch); ++at) {
+      REQUIRE(at < all.size());
+      CHECK(batch.labels == all[at].labels);
+      CHECK(same_bits(batch.images, all[at].images));
+      CHECK(batch.step == all[at].step);
+    }
+    CHECK(at == 7);
+    Batch batch;
+    rest.start(4, 7);
+    CHECK_FALSE(rest.next(batch));
+    CHECK_THROWS_AS(rest.start(4, 8), engine::Error);
+  }
+}
+
 TEST_CASE("a loader must be started, and counts its waiting with and without workers") {
   const data::Dataset d = data::load_dataset("shapes", data::Split::train, {.train_count = 256});
   for (int workers : {0, 1}) {

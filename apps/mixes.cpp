@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/support/data_flags.h"
+#include "apps/support/format.h"
 #include "apps/support/mixing_flags.h"
 #include "apps/support/picture.h"
 #include "data/loader.h"
@@ -164,7 +165,7 @@ int main(int argc, char** argv) {
     sheet(dataset, rows, (all ? "every policy" : policies[0].mix) + " on " + dataset.name).save(output);
     ordered_json object = all ? ordered_json{{"policies", told}} : told[0];
     object["file"] = output;
-    if (json) std::cout << object.dump() << '\n';
+    if (json) std::cout << apps::json_text(object) << '\n';
     else std::cout << "wrote " << output << '\n';
   });
 }

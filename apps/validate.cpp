@@ -1,3 +1,5 @@
+#include <algorithm>
+#include <array>
 #include <iostream>
 #include <nlohmann/json.hpp>
 
@@ -42,13 +44,13 @@ class Predictions {
 
 /// The results as one JSON object, or as a header and a row of CSV without the lists, by the ending of the file.
 void write_results(const std::string& path, const ordered_json& results) {
-  if (!path.ends_with(".csv")) return engine::write_file(path, results.dump(2) + "\n");
+  if (!path.ends_with(".csv")) return engine::write_file(path, apps::json_text(results, 2) + "\n");
   std::string names, values;
   for (const auto& [name, value] : results.items()) {
     if (value.is_array()) continue;
     names += (names.empty() ? "" : ",") + name;
-    values +=
-        (values.empty() ? "" : ",") + (value.is_string() ? apps::csv_field(value.get<std::string>()) : value.dump());
+    values += (values.empty() ? "" : ",") +
+              (value.is_string() ? apps::csv_field(value.get<std::string>()) : apps::json_text(value));
   }
   engine::write_file(path, names + "\n" + values + "\n");
 }
@@ -84,7 +86,7 @@ int main(int argc, char** argv) {
     line.add_choice("--split", split, "split", {"train", "test"}, "Which part; train: seen like a test part");
     line.group("Output");
     line.add("--results-file", results_file, "Write the results there too: .json, with the confusion matrix, or .csv")
-        ->check(apps::not_empty());
+        ->check(apps::ending({".json", ".csv"}));
     line.add("--confusion-file", confusion_file, "Write the confusion matrix there, as CSV")->check(apps::not_empty());
     line.add("--predictions-file", predictions_file, "Write every picture's logits there, as CSV")
         ->check(apps::not_empty());
@@ -101,7 +103,19 @@ int main(int argc, char** argv) {
     const nn::WeightFileInfo info = nn::weight_info(checkpoint);
     std::vector<std::string> recalled = apps::arguments_of(info.metadata);
     recalled.insert(recalled.end(), arguments.begin(), arguments.end());
-    line.parse(recalled);
+    try {
+      line.parse(recalled);
+    } catch (const apps::UsageError& error) {
+      engine::fail(nn::quoted(checkpoint), ": what it says of its network is not understood: ", error.what());
+    }
+    const std::array files{results_file, confusion_file, predictions_file};
+    for (size_t i = 0; i < files.size(); ++i) {
+      if (files[i].empty()) continue;
+      engine::require_writable(files[i]);
+      if (std::count(files.begin(), files.end(), files[i]) > 1) {
+        throw apps::UsageError(files[i] + ": is to be written twice");
+      }
+    }
     if (model.model.empty())
       throw apps::UsageError(checkpoint + " does not say which network it is for: --model is needed");
     engine::set_threads(threads == 0 ? engine::threads() : threads);
@@ -136,16 +150,17 @@ int main(int argc, char** argv) {
         {"loss", evaluation.loss}, {"images_per_second", speed}, {"data_wait", loader.waited() / seconds}};
     results["classes"] = set.classes;
     results["confusion"] = confusion.counts();
+    if (json) {
+      std::cout << apps::json_text(results) << std::endl;
+    } else {
+      std::printf("%s on %ld images of %s\n\n", model.model.c_str(), set.count(), set.name.c_str());
+      std::printf("top-1      %8.2f %%\ntop-5      %8.2f %%\nloss       %8.4f\nimages/s   %8.0f\ndata wait  %8.1f %%\n",
+                  evaluation.top1, evaluation.top5, evaluation.loss, speed, 100 * loader.waited() / seconds);
+      std::printf("\n%s", confusion.table().c_str());
+      std::fflush(stdout);
+    }
     if (!results_file.empty()) write_results(results_file, results);
     if (!confusion_file.empty()) engine::write_file(confusion_file, confusion.csv());
     if (!predictions_file.empty()) engine::write_file(predictions_file, predictions.text());
-    if (json) {
-      std::cout << results.dump() << '\n';
-      return;
-    }
-    std::printf("%s on %ld images of %s\n\n", model.model.c_str(), set.count(), set.name.c_str());
-    std::printf("top-1      %8.2f %%\ntop-5      %8.2f %%\nloss       %8.4f\nimages/s   %8.0f\ndata wait  %8.1f %%\n",
-                evaluation.top1, evaluation.top5, evaluation.loss, speed, 100 * loader.waited() / seconds);
-    std::printf("\n%s", confusion.table().c_str());
   });
 }

@@ -36,7 +36,7 @@ std::vector<Row> table() {
            {"http://cs231n.stanford.edu/tiny-imagenet-200.zip",
             248100043,
             "6198c8ae015e2b3e007c7841da39ec069199b9aa3bfa943a462022fe5e43c821",
-            {"tiny-imagenet-200"}}}};
+            {.folder = "tiny-imagenet-200", .first = "wnids.txt"}}}};
 }
 
 }  // namespace

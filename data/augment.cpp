@@ -38,39 +38,50 @@ void prepare(const ImageView& picture, int64_t size, const Normalization& normal
     scale[k] = 1 / (255 * normalization.deviation[k]);
     shift[k] = -normalization.mean[k] / normalization.deviation[k];
   }
-  Image whole, part;
-  ImageView view = picture;
-  if (augmentation.shorter_side > 0 && std::min(view.height, view.width) != augmentation.shorter_side) {
-    whole = with_shorter_side(view, augmentation.shorter_side, augmentation.filter);
-    view = whole;
-  }
+  Image part;
+  int64_t height = picture.height, width = picture.width;  // of the whole picture
+  Crop window{0, 0, height, width};                        // the part of it that is at hand
+  const uint8_t* pixels = picture.pixels;
   int64_t dy = 0, dx = 0;
   if (augmentation.crop == Cropping::resized) {
-    part =
-        resize(view, random_part(view.height, view.width, augmentation.smallest, rng), size, size, augmentation.filter);
-    view = part;
+    const Crop crop = random_part(height, width, augmentation.smallest, rng);
+    part = resize(picture, crop, size, size, augmentation.filter);
+    window = {0, 0, height = size, width = size};
   } else {
-    const int64_t pad = augmentation.pad;
-    ENSURE(view.height >= size && view.width >= size, "a picture of ", view.width, " x ", view.height,
-           " pixels is too small to take ", size, " x ", size, " from it");
+    const int64_t pad = augmentation.pad, side = augmentation.shorter_side, shorter = std::min(height, width);
+    if (side > 0) {
+      height = height == shorter ? side : height * side / shorter;
+      width = width == shorter ? side : width * side / shorter;
+    }
+    ENSURE(height >= size && width >= size, "a picture of ", width, " x ", height, " pixels is too small to take ",
+           size, " x ", size, " from it");
     ENSURE(pad >= 0 && pad < size, "augmentation: pad ", pad, " for pictures of ", size);
     // Half a pixel goes to the even side, as torchvision has it.
-    dy = std::lrint(static_cast<double>(view.height - size) / 2) + rng.below(2 * pad + 1) - pad;
-    dx = std::lrint(static_cast<double>(view.width - size) / 2) + rng.below(2 * pad + 1) - pad;
+    dy = std::lrint(static_cast<double>(height - size) / 2);
+    dx = std::lrint(static_cast<double>(width - size) / 2);
+    if (side > 0 && side != shorter) {
+      window.y = std::max<int64_t>(0, dy - pad), window.x = std::max<int64_t>(0, dx - pad);
+      window.height = std::min(height, dy + size + pad) - window.y;
+      window.width = std::min(width, dx + size + pad) - window.x;
+      part = resize_part(picture, height, width, window, augmentation.filter);
+    }
+    dy += rng.below(2 * pad + 1) - pad;
+    dx += rng.below(2 * pad + 1) - pad;
   }
+  if (!part.pixels.empty()) pixels = part.pixels.data();
   const bool mirrored = augmentation.flip && rng.below(2) == 1;
 
   for (int64_t y = 0; y < size; ++y) {
     for (int64_t x = 0; x < size; ++x, out += 3) {
       int64_t sy = y + dy, sx = (mirrored ? size - 1 - x : x) + dx;
-      const bool inside = sy >= 0 && sy < view.height && sx >= 0 && sx < view.width;
+      const bool inside = sy >= 0 && sy < height && sx >= 0 && sx < width;
       if (!inside && augmentation.border == Border::zero) {
         std::copy(shift.begin(), shift.end(), out);  // a black pixel
         continue;
       }
-      sy = reflected(sy, view.height);
-      sx = reflected(sx, view.width);
-      const uint8_t* pixel = view.pixels + (sy * view.width + sx) * 3;
+      sy = reflected(sy, height) - window.y;
+      sx = reflected(sx, width) - window.x;
+      const uint8_t* pixel = pixels + (sy * window.width + sx) * 3;
       for (size_t k = 0; k < 3; ++k) out[k] = static_cast<float>(pixel[k]) * scale[k] + shift[k];
     }
   }

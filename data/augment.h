@@ -23,10 +23,10 @@ enum class Border { zero, reflect };
 /// How a picture for a network is taken from one: the middle, shifted, or a random part made as large as is wanted.
 enum class Cropping { pad, resized };
 
-/// How a picture is seen. First it is made larger or smaller as a whole, where that is asked for, until its shorter
-/// side has `shorter_side` pixels. Then either its middle is taken, shifted by up to `pad` pixels (for a picture of the
-/// wanted size: a random crop of the padded picture), or a part of `smallest` to all of its area and of aspect 3/4 to
-/// 4/3, made as large as is wanted (Szegedy et al., 2015). Half of the time it is mirrored, if `flip` says so.
+/// How a picture is seen. Either its middle is taken, shifted by up to `pad` pixels (for a picture of the wanted size:
+/// a random crop of the padded picture), after the picture was made larger or smaller, where that is asked for, until
+/// its shorter side has `shorter_side` pixels. Or a part of `smallest` to all of its area and of aspect 3/4 to 4/3 is
+/// made as large as is wanted (Szegedy et al., 2015). Half of the time it is mirrored, if `flip` says so.
 struct Augmentation {
   int pad = 0;
   Border border = Border::zero;

@@ -27,7 +27,16 @@ const std::vector<DatasetEntry>& datasets() {
 Family family_of(const std::string& name) { return engine::find_named(datasets(), "data set", name).family; }
 
 Dataset load_dataset(const std::string& name, Split split, const DatasetOptions& options) {
-  return engine::find_named(datasets(), "data set", name).load(split, options);
+  Dataset dataset = engine::find_named(datasets(), "data set", name).load(split, options);
+  std::vector<bool> shown(dataset.classes.size());
+  for (const int label : dataset.labels) shown[static_cast<size_t>(label)] = true;
+  const auto empty = std::find(shown.begin(), shown.end(), false);
+  if (empty != shown.end()) {
+    engine::fail(name, ": class '", dataset.classes[static_cast<size_t>(empty - shown.begin())], "' has no ",
+                 split == Split::train ? "training" : "test", " images",
+                 dataset.skipped.empty() ? "" : " that can be read");
+  }
+  return dataset;
 }
 
 void keep_fraction(Dataset& dataset, double fraction, uint64_t seed) {
@@ -56,8 +65,10 @@ void keep_fraction(Dataset& dataset, double fraction, uint64_t seed) {
     else std::copy_n(dataset.picture(kept[to]), bytes, dataset.pixels.begin() + static_cast<int64_t>(to) * bytes);
   }
   dataset.labels.resize(kept.size());
+  dataset.sizes.clear();
   if (!dataset.files.empty()) dataset.files.resize(kept.size());
   else dataset.pixels.resize(kept.size() * static_cast<size_t>(bytes));
+  dataset.pixels.shrink_to_fit();
 }
 
 }  // namespace data

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <filesystem>
 #include <string>
@@ -13,11 +14,12 @@ namespace data {
 /// whenever they are asked for.
 struct Dataset {
   std::string name;
-  int64_t size = 32;                         // height and width of what a network is given
-  std::vector<uint8_t> pixels;               // (n, size, size, 3), red first; empty where there are files
-  std::vector<std::filesystem::path> files;  // n, or none
-  std::vector<int> labels;                   // 0 .. classes - 1
-  std::vector<std::string> classes;          // their names
+  int64_t size = 32;                          // height and width of what a network is given
+  std::vector<uint8_t> pixels;                // (n, size, size, 3), red first; empty where there are files
+  std::vector<std::filesystem::path> files;   // n, or none
+  std::vector<std::array<int64_t, 2>> sizes;  // their heights and widths, if all were decoded to find damaged ones
+  std::vector<int> labels;                    // 0 .. classes - 1
+  std::vector<std::string> classes;           // their names
   Normalization normalization;
   Augmentation augmentation;         // customary for training on it
   Augmentation view;                 // for testing
@@ -55,7 +57,8 @@ const std::vector<DatasetEntry>& datasets();
 /// The family of the data set of that name; an Error lists the data sets where there is none such.
 Family family_of(const std::string& name);
 
-/// Loads a data set; an Error names the file and what is wrong with it, or lists the data sets.
+/// Loads a data set; an Error names the file and what is wrong with it, or a class without pictures, or lists the data
+/// sets.
 Dataset load_dataset(const std::string& name, Split split, const DatasetOptions& options);
 
 /// Keeps a share of each class, above 0 and at most 1, rounded but at least one picture; which ones follows from the

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <exception>
@@ -166,6 +167,14 @@ void publish(const fs::path& unpacked, const fs::path& folder) {
 
 }  // namespace
 
+bool is_there(const Archive& archive, const fs::path& folder) {
+  std::error_code error;
+  const std::vector<Member>& members = archive.contents.members;
+  if (members.empty()) return fs::exists(folder / archive.contents.first, error);
+  return std::all_of(members.begin(), members.end(),
+                     [&](const Member& member) { return fs::exists(folder / member.name, error); });
+}
+
 void download(const Archive& archive, const fs::path& into, const std::string& url, const ProgressCallback& progress) {
   static const CURLcode started = curl_global_init(CURL_GLOBAL_DEFAULT);
   ENSURE(started == CURLE_OK, "libcurl: ", curl_easy_strerror(started));
@@ -176,6 +185,8 @@ void download(const Archive& archive, const fs::path& into, const std::string& u
   const auto done = [&] {
     if (!fs::exists(folder, error)) return false;
     ENSURE(fs::is_directory(folder, error), folder.string(), ": is in the way: it is not a folder");
+    ENSURE(is_there(archive, folder), folder.string(),
+           ": is there, but not all of its files are: remove it to download it anew");
     fs::remove(part, error);
     return true;
   };

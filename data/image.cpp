@@ -1,45 +1,12 @@
 #include "data/image.h"
 
+#include <spng.h>
 #include <turbojpeg.h>
 
-#include <cstdlib>
 #include <memory>
 
 #include "engine/error.h"
 #include "engine/file.h"
-
-// stb_image reads far more than is wanted here, and some of that has been broken before (in Debian 12 a damaged JPEG
-// makes it write beyond an array): PNG alone is compiled, from memory, and a file that asks for more memory than its
-// size in pixels allows gets none. JPEG is libjpeg-turbo's.
-namespace {
-
-thread_local size_t memory_left = 0;
-
-void* allocate(size_t bytes) {
-  if (bytes > memory_left) return nullptr;
-  memory_left -= bytes;
-  return std::malloc(bytes);
-}
-
-void* reallocate(void* memory, size_t bytes) {
-  if (bytes > memory_left) return nullptr;
-  memory_left -= bytes;
-  return std::realloc(memory, bytes);
-}
-
-}  // namespace
-
-#define STBI_ONLY_PNG
-#define STBI_NO_STDIO
-#define STBI_NO_LINEAR
-#define STBI_NO_HDR
-#define STBI_MAX_DIMENSIONS 16384
-#define STBI_MALLOC allocate
-#define STBI_REALLOC reallocate
-#define STBI_FREE std::free
-#define STB_IMAGE_STATIC
-#define STB_IMAGE_IMPLEMENTATION
-#include <stb_image.h>
 
 namespace data {
 namespace {
@@ -51,31 +18,39 @@ struct Header {
 };
 
 struct Decoder {
-  Header (*read_header)(std::string_view file, const std::string& name);
-  Image (*decode)(const Header& header, std::string_view file, const std::string& name);
+  Header (*read_header)(std::string_view file, const std::string& name, const ImageLimits& limits);
+  Image (*decode)(const Header& header, std::string_view file, const std::string& name, const ImageLimits& limits);
 };
 
-const stbi_uc* bytes_of(std::string_view file) { return reinterpret_cast<const stbi_uc*>(file.data()); }
+const unsigned char* bytes_of(std::string_view file) { return reinterpret_cast<const unsigned char*>(file.data()); }
 
-Header png_header(std::string_view file, const std::string& name) {
-  Header header;
-  int channels = 0;
-  memory_left = size_t{1} << 20;
-  const bool good =
-      stbi_info_from_memory(bytes_of(file), static_cast<int>(file.size()), &header.width, &header.height, &channels);
-  ENSURE(good, name, ": ", stbi_failure_reason());
-  return header;
+using PngDecoder = std::unique_ptr<spng_ctx, void (*)(spng_ctx*)>;
+
+/// A decoder that stands before the pixels; checksums of all parts are checked.
+PngDecoder png_decoder(std::string_view file, const std::string& name, const ImageLimits& limits) {
+  PngDecoder decoder(spng_ctx_new(0), spng_ctx_free);
+  ENSURE(decoder, name, ": no memory to decode it");
+  spng_set_chunk_limits(decoder.get(), limits.file_bytes, limits.file_bytes);
+  const int result = spng_set_png_buffer(decoder.get(), file.data(), file.size());
+  ENSURE(result == 0, name, ": ", spng_strerror(result));
+  return decoder;
 }
 
-Image decode_png(const Header& header, std::string_view file, const std::string& name) {
-  int width = 0, height = 0, channels = 0;
-  memory_left =
-      (size_t{1} << 20) + 32 * static_cast<size_t>(header.width) * static_cast<size_t>(header.height) + 2 * file.size();
-  const std::unique_ptr<stbi_uc, void (*)(void*)> pixels(
-      stbi_load_from_memory(bytes_of(file), static_cast<int>(file.size()), &width, &height, &channels, 3),
-      stbi_image_free);
-  ENSURE(pixels, name, ": ", stbi_failure_reason());
-  return {height, width, {pixels.get(), pixels.get() + int64_t{3} * width * height}};
+Header png_header(std::string_view file, const std::string& name, const ImageLimits& limits) {
+  spng_ihdr header{};
+  const int result = spng_get_ihdr(png_decoder(file, name, limits).get(), &header);
+  ENSURE(result == 0, name, ": ", spng_strerror(result));
+  return {static_cast<int>(header.width), static_cast<int>(header.height)};
+}
+
+Image decode_png(const Header& header, std::string_view file, const std::string& name, const ImageLimits& limits) {
+  const PngDecoder decoder = png_decoder(file, name, limits);
+  const auto bytes = static_cast<size_t>(header.width) * static_cast<size_t>(header.height) * 3;
+  Image image{header.height, header.width, std::vector<uint8_t>(bytes)};
+  int result = spng_decode_image(decoder.get(), image.pixels.data(), bytes, SPNG_FMT_RGB8, 0);
+  if (result == 0) result = spng_decode_chunks(decoder.get());  // what follows the pixels, up to the end
+  ENSURE(result == 0, name, ": ", spng_strerror(result));
+  return image;
 }
 
 using JpegDecoder = std::unique_ptr<void, int (*)(tjhandle)>;
@@ -86,7 +61,7 @@ JpegDecoder jpeg_decoder(const std::string& name) {
   return decoder;
 }
 
-Header jpeg_header(std::string_view file, const std::string& name) {
+Header jpeg_header(std::string_view file, const std::string& name, const ImageLimits&) {
   const JpegDecoder decoder = jpeg_decoder(name);
   Header header;
   int subsampling = 0, colours = 0;
@@ -107,12 +82,12 @@ void lighten(std::vector<uint8_t>& pixels) {
   pixels.resize(3 * count);
 }
 
-Image decode_jpeg(const Header& header, std::string_view file, const std::string& name) {
+Image decode_jpeg(const Header& header, std::string_view file, const std::string& name, const ImageLimits&) {
   const JpegDecoder decoder = jpeg_decoder(name);
   const auto pixels = static_cast<size_t>(header.width) * static_cast<size_t>(header.height);
   Image image{header.height, header.width, std::vector<uint8_t>(pixels * (header.inks ? 4 : 3))};
   const int result = tjDecompress2(decoder.get(), bytes_of(file), file.size(), image.pixels.data(), header.width, 0,
-                                   header.height, header.inks ? TJPF_CMYK : TJPF_RGB, 0);
+                                   header.height, header.inks ? TJPF_CMYK : TJPF_RGB, TJFLAG_LIMITSCANS);
   // A warning leaves grey or wrong pixels, but for stray bytes between parts, which some encoders leave.
   const std::string problem = result == 0 ? "" : tjGetErrorStr2(decoder.get());
   ENSURE(result == 0 || problem.find("extraneous bytes") != std::string::npos, name, ": ", problem);
@@ -128,25 +103,20 @@ const Decoder& decoder_of(std::string_view file, const std::string& name, const 
   return jpeg;
 }
 
-Header checked(const Header& header, const std::string& name, const ImageLimits& limits) {
-  const int64_t width = header.width, height = header.height;
-  ENSURE(width >= 1 && height >= 1 && width <= limits.side && height <= limits.side && width * height <= limits.pixels,
-         name, ": ", width, " x ", height, " pixels are too many");
-  return header;
-}
-
 }  // namespace
 
 Image decode_image(std::string_view file, const std::string& name, const ImageLimits& limits) {
   const Decoder& decoder = decoder_of(file, name, limits);
-  return decoder.decode(checked(decoder.read_header(file, name), name, limits), file, name);
+  const Header header = decoder.read_header(file, name, limits);
+  const int64_t width = header.width, height = header.height;
+  ENSURE(width >= 1 && height >= 1 && width <= limits.side && height <= limits.side && width * height <= limits.pixels,
+         name, ": ", width, " x ", height, " pixels are too many");
+  return decoder.decode(header, file, name, limits);
 }
 
-std::array<int64_t, 2> image_size(std::string_view file, const std::string& name, const ImageLimits& limits) {
-  const Header header = checked(decoder_of(file, name, limits).read_header(file, name), name, limits);
-  return {header.height, header.width};
+Image read_image(const std::filesystem::path& path) {
+  const ImageLimits limits;
+  return decode_image(engine::read_file(path, limits.file_bytes), path.string(), limits);
 }
-
-Image read_image(const std::filesystem::path& path) { return decode_image(engine::read_file(path), path.string()); }
 
 }  // namespace data

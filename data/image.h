@@ -1,6 +1,5 @@
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <filesystem>
 #include <string>
@@ -33,9 +32,6 @@ struct ImageLimits {
 /// Decodes a JPEG or PNG file, told by its first bytes; a grey one gets three equal channels, one of four inks (CMYK)
 /// is turned into light, transparency is dropped. An Error names the file and says what is wrong with it.
 Image decode_image(std::string_view file, const std::string& name, const ImageLimits& limits = {});
-
-/// The height and width that such a file says it has; nothing is decoded.
-std::array<int64_t, 2> image_size(std::string_view file, const std::string& name, const ImageLimits& limits = {});
 
 /// Reads and decodes such a file.
 Image read_image(const std::filesystem::path& path);

@@ -22,12 +22,13 @@ struct Mixture {
   std::vector<float> weights;
 };
 
-/// The mixtures that turn `in` numbers into `out`; where they become fewer, the filter is as wide as the step.
-std::vector<Mixture> mixtures(int64_t in, int64_t out, Filter filter) {
+/// The mixtures of numbers begin to end of the `out` that `in` are turned into; where they become fewer, the filter is
+/// as wide as the step.
+std::vector<Mixture> mixtures(int64_t in, int64_t out, int64_t begin, int64_t end, Filter filter) {
   const double step = static_cast<double>(in) / static_cast<double>(out), width = std::max(step, 1.0);
   const double reach = width * (filter == Filter::bilinear ? 1 : 2);
   std::vector<Mixture> all;
-  for (int64_t i = 0; i < out; ++i) {
+  for (int64_t i = begin; i < end; ++i) {
     const double centre = (static_cast<double>(i) + 0.5) * step;
     const auto first = std::max<int64_t>(0, static_cast<int64_t>(centre - reach + 0.5));
     const auto last = std::min(in, static_cast<int64_t>(centre + reach + 0.5));
@@ -47,31 +48,33 @@ std::vector<Mixture> mixtures(int64_t in, int64_t out, Filter filter) {
 
 uint8_t byte(float value) { return static_cast<uint8_t>(std::clamp(value + 0.5f, 0.0f, 255.0f)); }
 
-}  // namespace
-
-Image resize(const ImageView& picture, const Crop& crop, int64_t height, int64_t width, Filter filter) {
+/// Of a crop of a picture, made (height, width), the part `window`.
+Image resize(const ImageView& picture, const Crop& crop, int64_t height, int64_t width, const Crop& window,
+             Filter filter) {
+  const std::vector<Mixture> across = mixtures(crop.width, width, window.x, window.x + window.width, filter),
+                             down = mixtures(crop.height, height, window.y, window.y + window.height, filter);
   // Row by row first, rounded to bytes, and then column by column.
-  const int64_t row_bytes = width * 3;
-  std::vector<uint8_t> narrow(static_cast<size_t>(crop.height * row_bytes));
-  const std::vector<Mixture> across = mixtures(crop.width, width, filter);
-  for (int64_t y = 0; y < crop.height; ++y) {
-    const uint8_t* row = picture.pixels + ((crop.y + y) * picture.width + crop.x) * 3;
-    uint8_t* out = narrow.data() + y * row_bytes;
+  const int64_t row_bytes = window.width * 3, first_row = down.front().first,
+                rows = down.back().first + static_cast<int64_t>(down.back().weights.size()) - first_row;
+  std::vector<uint8_t> narrow(static_cast<size_t>(rows * row_bytes));
+  uint8_t* to = narrow.data();
+  for (int64_t y = 0; y < rows; ++y) {
+    const uint8_t* row = picture.pixels + ((crop.y + first_row + y) * picture.width + crop.x) * 3;
     for (const Mixture& mixture : across) {
       const uint8_t* pixel = row + mixture.first * 3;
       float sum[3] = {0, 0, 0};
       for (const float weight : mixture.weights) {
         for (int c = 0; c < 3; ++c) sum[c] += weight * *pixel++;
       }
-      for (int c = 0; c < 3; ++c) *out++ = byte(sum[c]);
+      for (int c = 0; c < 3; ++c) *to++ = byte(sum[c]);
     }
   }
-  Image image{height, width, std::vector<uint8_t>(static_cast<size_t>(height * row_bytes))};
+  Image image{window.height, window.width, std::vector<uint8_t>(static_cast<size_t>(window.height * row_bytes))};
   uint8_t* out = image.pixels.data();
   std::vector<float> sums(static_cast<size_t>(row_bytes));
-  for (const Mixture& mixture : mixtures(crop.height, height, filter)) {
+  for (const Mixture& mixture : down) {
     std::fill(sums.begin(), sums.end(), 0.0f);
-    const uint8_t* row = narrow.data() + mixture.first * row_bytes;
+    const uint8_t* row = narrow.data() + (mixture.first - first_row) * row_bytes;
     for (const float weight : mixture.weights) {
       for (size_t i = 0; i < sums.size(); ++i) sums[i] += weight * row[i];
       row += row_bytes;
@@ -81,10 +84,14 @@ Image resize(const ImageView& picture, const Crop& crop, int64_t height, int64_t
   return image;
 }
 
-Image with_shorter_side(const ImageView& picture, int64_t side, Filter filter) {
-  const int64_t shorter = std::min(picture.height, picture.width);
-  const auto scaled = [&](int64_t length) { return length == shorter ? side : length * side / shorter; };
-  return resize(picture, {0, 0, picture.height, picture.width}, scaled(picture.height), scaled(picture.width), filter);
+}  // namespace
+
+Image resize(const ImageView& picture, const Crop& crop, int64_t height, int64_t width, Filter filter) {
+  return resize(picture, crop, height, width, {0, 0, height, width}, filter);
+}
+
+Image resize_part(const ImageView& picture, int64_t height, int64_t width, const Crop& window, Filter filter) {
+  return resize(picture, {0, 0, picture.height, picture.width}, height, width, window, filter);
 }
 
 }  // namespace data

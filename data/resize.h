@@ -17,7 +17,7 @@ struct Crop {
 /// A crop of a picture as a picture (height, width), smoothed where it shrinks, as Pillow does.
 Image resize(const ImageView& picture, const Crop& crop, int64_t height, int64_t width, Filter filter);
 
-/// The whole picture with a shorter side of so many pixels, and a longer one in proportion, rounded down.
-Image with_shorter_side(const ImageView& picture, int64_t side, Filter filter);
+/// Of the whole picture made (height, width), the part `window`; no more is computed.
+Image resize_part(const ImageView& picture, int64_t height, int64_t width, const Crop& window, Filter filter);
 
 }  // namespace data

@@ -18,6 +18,7 @@ struct Member {
 struct Contents {
   std::string folder;                        // that everything lies in
   std::vector<Member> members = {};          // the files to unpack, all of them needed; none: whatever files there are
+  std::string first = {};                    // a file that is there where the others are, if they are not known
   int64_t entries = 200000;                  // in the archive
   int64_t bytes = int64_t{1} << 30;          // of all unpacked files together
   int64_t member_bytes = int64_t{16} << 20;  // of one file whose size is not known

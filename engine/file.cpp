@@ -15,15 +15,23 @@ Descriptor::~Descriptor() {
   if (number >= 0) ::close(number);
 }
 
-std::string read_file(const std::filesystem::path& path) {
+std::string read_file(const std::filesystem::path& path, size_t most) {
   std::error_code error;
   const auto bytes = std::filesystem::file_size(path, error);
   ENSURE(!error, path.string(), ": ", error.message());
+  ENSURE(bytes <= most, path.string(), ": ", bytes, " bytes are more than ", most);
   std::string content(bytes, '\0');
   std::ifstream in(path, std::ios::binary);
   in.read(content.data(), static_cast<std::streamsize>(bytes));
   ENSURE(in, path.string(), ": cannot be read: ", std::strerror(errno));
   return content;
+}
+
+void require_writable(const std::filesystem::path& path) {
+  std::error_code error;
+  const std::filesystem::path folder = path.has_parent_path() ? path.parent_path() : ".";
+  ENSURE(!std::filesystem::is_directory(path, error), path.string(), ": cannot be written: it is a folder");
+  ENSURE(::access(folder.c_str(), W_OK) == 0, path.string(), ": cannot be written: ", std::strerror(errno));
 }
 
 void write_file(const std::filesystem::path& path, std::string_view bytes) {

@@ -16,8 +16,11 @@ struct Descriptor {
   ~Descriptor();
 };
 
-/// The whole file; an Error names the path and the reason.
-std::string read_file(const std::filesystem::path& path);
+/// The whole file; an Error names the path and the reason, such as more bytes than are wanted at most.
+std::string read_file(const std::filesystem::path& path, size_t most = std::string().max_size());
+
+/// An Error where a file of that name could not be written.
+void require_writable(const std::filesystem::path& path);
 
 /// Writes a file that appears complete or not at all, even if the power fails: temporary file beside it, fsync, rename.
 /// An older file of that name stays until then. An Error names the path and the reason.

@@ -196,6 +196,8 @@ OpenFile open(const std::filesystem::path& path) {
 
   std::string bytes(length_bytes, '\0');
   read(opened.in, file, bytes);
+  ENSURE(!bytes.starts_with("PK\x03\x04") && !bytes.starts_with("\x80\x02"), file,
+         ": is a pickle, which can run code when it is read; save it as safetensors first");
   uint64_t length = 0;
   std::memcpy(&length, bytes.data(), length_bytes);
   ENSURE(length <= longest_header, file, ": a header of ", length, " bytes is above the limit of ", longest_header);

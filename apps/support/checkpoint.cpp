@@ -8,7 +8,8 @@
 namespace apps {
 namespace {
 
-constexpr const char* kept[] = {"model", "stem", "bn-eps", "leaky-relu", "dataset", "size", "resize", "interpolation"};
+constexpr const char* kept[] = {"model",  "stem",          "bn-eps",       "leaky-relu",  "dataset",    "size",
+                                "resize", "interpolation", "shapes-train", "shapes-test", "shapes-seed"};
 
 }  // namespace
 
@@ -26,7 +27,8 @@ std::vector<std::string> arguments_of(const nn::Metadata& metadata) {
   std::vector<std::string> arguments;
   for (const char* name : kept) {
     const auto found = metadata.find(name);
-    if (found != metadata.end()) arguments.push_back(engine::text("--", name, "=", found->second));
+    if (found != metadata.end() && !found->second.empty())
+      arguments.push_back(engine::text("--", name, "=", found->second));
   }
   return arguments;
 }

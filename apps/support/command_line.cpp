@@ -96,6 +96,19 @@ CLI::Validator not_empty() {
   return CLI::Validator([](std::string& value) { return std::string(value.empty() ? "must not be empty" : ""); }, "");
 }
 
+CLI::Validator ending(const std::vector<std::string>& endings) {
+  return CLI::Validator(
+      [endings](std::string& value) {
+        std::string line = "'" + value + "' does not end in";
+        for (const std::string& one : endings) {
+          if (value.ends_with(one) && value != one) return std::string();
+          line += " " + one;
+        }
+        return line;
+      },
+      "");
+}
+
 CLI::Validator folder_name() {
   return CLI::Validator(
       [](std::string& value) {

@@ -25,6 +25,9 @@ CLI::Validator one_of(const std::string& kind, const std::vector<std::string>& k
 /// Accepts any text but the empty one.
 CLI::Validator not_empty();
 
+/// Accepts the name of a file with one of these endings.
+CLI::Validator ending(const std::vector<std::string>& endings);
+
 /// Accepts the name of a single folder.
 CLI::Validator folder_name();
 

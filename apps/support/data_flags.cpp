@@ -9,20 +9,37 @@
 namespace apps {
 namespace {
 
-/// Downloads the data set unless its files are there; on a terminal a line tells how far it is.
+/// Downloads the data set unless its files are there; on a terminal a line tells how far it is, elsewhere one now and
+/// then.
 void download(const DataFlags& f) {
+  namespace fs = std::filesystem;
   const std::string dataset = f.dataset == "cifar100-coarse" ? "cifar100" : f.dataset;
-  const data::Archive& archive = data::archive_of(dataset);
   if (f.folder.empty()) throw UsageError("--download: --data-dir is needed: the folder to download to");
-  if (std::filesystem::path(f.folder).lexically_normal().filename() == archive.contents.folder) return;  // itself
+  const data::Archive* archive = nullptr;
+  try {
+    archive = &data::archive_of(dataset);
+  } catch (const engine::Error& error) {
+    throw UsageError(engine::text("--download: ", error.what()));
+  }
+  fs::path folder = fs::absolute(f.folder).lexically_normal();
+  if (!folder.has_filename()) folder = folder.parent_path();  // after a slash at the end
+  const std::string& inner = archive->contents.folder;
+  if (data::is_there(*archive, folder) || data::is_there(*archive, folder / inner)) return;
   Progress progress(1);
   std::optional<Stopwatch> since_note;
-  data::download(archive, f.folder, f.url, [&](int64_t bytes, int64_t all) {
-    if (!since_note) std::fprintf(stderr, "downloading %s, %ld MiB\n", dataset.c_str(), all >> 20);
-    if (since_note && since_note->seconds() < 0.2) return;
-    since_note.emplace();
-    progress.note(engine::text(bytes >> 20, " MiB (", 100 * bytes / all, "%)"));
-  });
+  int64_t told = 0;
+  data::download(*archive, folder.filename() == inner ? folder.parent_path() : folder, f.url,
+                 [&](int64_t bytes, int64_t all) {
+                   if (!since_note) std::fprintf(stderr, "downloading %s, %ld MiB\n", dataset.c_str(), all >> 20);
+                   const int64_t percent = 100 * bytes / all;
+                   if (!progress.terminal() && percent / 10 > told / 10) {
+                     std::fprintf(stderr, "downloaded %ld%%\n", percent);
+                     told = percent;
+                   }
+                   if (since_note && since_note->seconds() < 0.2) return;
+                   since_note.emplace();
+                   progress.note(engine::text(bytes >> 20, " MiB (", percent, "%)"));
+                 });
 }
 
 }  // namespace
@@ -32,9 +49,8 @@ void add_data_flags(CommandLine& line, DataFlags& f, const std::vector<std::stri
   line.add("--dataset", f.dataset, "Data set")->check(one_of("data set", names));
   line.add("--data-dir", f.folder, "Folder of the data set's files, or the one that holds that folder");
   if (offers("cifar10") || offers("tiny-imagenet")) {
-    line.add_switch(
-        "--download,--dataset-download", f.download,
-        "Download the data set into --data-dir first, unless it is there: cifar10, cifar100, tiny-imagenet");
+    line.add_switch("--download,--dataset-download", f.download,
+                    "Download the data set into --data-dir first, unless it is there; CIFAR and Tiny-ImageNet alone");
     line.add("--data-url", f.url, "Where to download it from; not given: its publisher");
   }
   if (offers("folder")) {

@@ -19,13 +19,17 @@ void add_model_flags(CommandLine& line, ModelFlags& f) {
   line.add_switch("--zero-init-last", f.zero_init_last, "Start each residual block as its shortcut");
 }
 
-std::unique_ptr<nn::Network> make_network(const ModelFlags& f, int64_t classes, int64_t size, uint64_t seed) {
+nn::Stem stem_of(const ModelFlags& f, int64_t size) {
   const bool large =
       f.stem == ModelFlags::StemChoice::automatic ? size > 64 : f.stem == ModelFlags::StemChoice::imagenet;
+  return large ? nn::Stem::imagenet : nn::Stem::cifar;
+}
+
+std::unique_ptr<nn::Network> make_network(const ModelFlags& f, int64_t classes, int64_t size, uint64_t seed) {
   return nn::make_network(f.model, {.classes = classes,
                                     .size = size,
                                     .seed = seed,
-                                    .stem = large ? nn::Stem::imagenet : nn::Stem::cifar,
+                                    .stem = stem_of(f, size),
                                     .norm = f.norm,
                                     .zero_init_last = f.zero_init_last});
 }

@@ -21,8 +21,10 @@ struct ModelFlags {
 
 void add_model_flags(CommandLine& line, ModelFlags& flags);
 
-/// The network for square images of a size. Images above 64 pixels get the stem for large ones, unless the flags say
-/// otherwise.
+/// The stem for square images of a size: that for large ones above 64 pixels, unless the flags say otherwise.
+nn::Stem stem_of(const ModelFlags& flags, int64_t size);
+
+/// The network for square images of a size.
 std::unique_ptr<nn::Network> make_network(const ModelFlags& flags, int64_t classes, int64_t size, uint64_t seed);
 
 /// Prints a table of every network: parameters, and multiply-adds for an image of 32x32.

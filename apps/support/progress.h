@@ -32,6 +32,7 @@ class Progress {
   void show(const Report& report);
   void note(const std::string& text);  // "evaluating", on a terminal only
   void clear();                        // before anything else is printed
+  bool terminal() const { return terminal_; }
 
  private:
   bool terminal_;

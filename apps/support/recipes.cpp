@@ -42,11 +42,11 @@ const std::vector<Recipe>& recipes() {
       {"imagenet-r18", "folder", "--model resnet18" + imagenet, "table 2"},
       {"imagenet-r34", "folder", "--model resnet34" + imagenet, "table 2"},
       {"imagenet-r50", "folder", "--model resnet50" + imagenet, "table 2"},
-      {"cub200-r18", "cub200", "--model resnet18" + fine, "table 5; wants --init-checkpoint"},
-      {"cub200-rx50", "cub200", "--model resnext50" + fine, "table 5; wants --init-checkpoint"},
-      {"aircraft-r18", "aircraft", "--model resnet18" + fine, "table 5; wants --init-checkpoint"},
-      {"aircraft-rx50", "aircraft", "--model resnext50" + fine, "table 5; wants --init-checkpoint"},
-      {"cars-r18", "cars", "--model resnet18" + fine, "as for CUB-200; wants --init-checkpoint"},
+      {"cub200-r18", "cub200", "--model resnet18" + fine, "table 5", true},
+      {"cub200-rx50", "cub200", "--model resnext50" + fine, "table 5", true},
+      {"aircraft-r18", "aircraft", "--model resnet18" + fine, "table 5", true},
+      {"aircraft-rx50", "aircraft", "--model resnext50" + fine, "table 5", true},
+      {"cars-r18", "cars", "--model resnet18" + fine, "as for CUB-200", true},
   };
   return table;
 }
@@ -70,7 +70,8 @@ std::vector<std::string> arguments_of(const Recipe& recipe) {
 
 void print_recipes(const std::vector<Recipe>& list) {
   for (const Recipe& recipe : list) {
-    std::printf("%s (%s)\n ", recipe.name.c_str(), recipe.source.c_str());
+    std::printf("%s (%s%s)\n ", recipe.name.c_str(), recipe.source.c_str(),
+                recipe.pretrained ? "; from ImageNet weights: --init-checkpoint" : "");
     size_t column = 1;
     for (const std::string& word : arguments_of(recipe)) {
       if (word.starts_with("--") && column > 90) std::printf("\n "), column = 1;

@@ -8,8 +8,9 @@ namespace apps {
 /// Settings of a published experiment, as arguments of a training program.
 struct Recipe {
   std::string name, dataset;
-  std::string arguments;  // beside --dataset
-  std::string source;     // where in the paper
+  std::string arguments;    // beside --dataset
+  std::string source;       // where in the paper
+  bool pretrained = false;  // wants --init-checkpoint
 };
 
 /// Every recipe for data sets of these names.

@@ -72,7 +72,7 @@ void add_trainer_flags(CommandLine& line, TrainerOptions& o) {
   line.add_switch("--decay-offsets", o.optimizer.decay_offsets, "Weight decay on biases and batch norm too");
   line.add("--clip-grad", o.clip_grad, "Largest norm of all gradients together; 0: any")->check(between(0, 1e6));
   line.add("--grad-accum-steps", o.accumulate, "Batches whose gradients make one step")->check(between(1, 1e6));
-  line.add_switch("--model-ema", o.model_ema, "Evaluate and save an average of the weights too");
+  line.add_switch("--model-ema", o.model_ema, "Save an average of the weights too, and evaluate that one");
   line.add("--model-ema-decay", o.ema_decay, "A step moves the average by 1 - decay")->check(between(0, 0.9999999));
   line.add("--seed", o.seed, "Of weights, order, augmentation and mixing")->check(between(0, 1.8e19));
 
@@ -140,6 +140,8 @@ void train(const TrainerOptions& o, const Arguments& arguments, const data::Data
                                   .decay_steps = std::max<int64_t>(1, steps_of(o.decay_epochs, updates)),
                                   .decay_rate = o.decay_rate});
 
+  nn::Metadata metadata = metadata_of(arguments);
+  metadata["stem"] = stem_of(o.model, train_set.size) == nn::Stem::cifar ? "cifar" : "imagenet";
   RunFolder run(o.output, o.experiment, o.model.model + "-" + train_set.name);
   run.write_arguments(arguments);
   for (const Argument& argument : arguments) std::printf("%-16s %s\n", argument.name.c_str(), argument.value.c_str());
@@ -185,6 +187,8 @@ void train(const TrainerOptions& o, const Arguments& arguments, const data::Data
                      static_cast<double>((steps - step) * o.accumulate * o.batch_size) / speed(), waited()});
     }
     const double images_per_second = speed(), data_wait = waited();
+    nn::save_weights(*network, run.path() / "last.safetensors", metadata);
+    if (average) nn::save_weights(*average, run.path() / "last.ema.safetensors", metadata);
     progress.note("evaluating");
     evaluation = evaluate(judged, test_loader);
     MixedEvaluation mixed{NAN, NAN};
@@ -193,8 +197,6 @@ void train(const TrainerOptions& o, const Arguments& arguments, const data::Data
 
     const double train_loss = loss_sum / static_cast<double>(batches);
     run.append({epoch + 1, train_loss, evaluation.loss, evaluation.top1, evaluation.top5, mixed.top1, mixed.top2, lr});
-    nn::save_weights(*network, run.path() / "last.safetensors", metadata_of(arguments));
-    if (average) nn::save_weights(*average, run.path() / "last.ema.safetensors", metadata_of(arguments));
     std::printf("%5ld  %10.4f  %9.4f  %8.2f  %8.2f  %11s  %11s  %8.5f  %8.0f  %8.1f%%  %6s\n", epoch + 1, train_loss,
                 evaluation.loss, evaluation.top1, evaluation.top5, percent(mixed.top1).c_str(),
                 percent(mixed.top2).c_str(), lr, images_per_second, 100 * data_wait,

@@ -1,8 +1,12 @@
 #include "apps/support/training_program.h"
 
+#include <algorithm>
+#include <cstdio>
+
 #include "apps/support/data_flags.h"
 #include "apps/support/recipes.h"
 #include "engine/names.h"
+#include "nn/weights.h"
 
 namespace apps {
 namespace {
@@ -17,6 +21,11 @@ std::vector<std::string> with_recipe(const std::vector<std::string>& arguments, 
   for (const Recipe& recipe : recipes) {
     if (recipe.name != name) continue;
     std::vector<std::string> all = arguments_of(recipe);
+    const bool alphas = std::any_of(arguments.begin(), arguments.end(), [](const std::string& argument) {
+      return argument.substr(0, argument.find('=')) == "--mixup" ||
+             argument.substr(0, argument.find('=')) == "--cutmix";
+    });
+    if (alphas) all.insert(all.end(), {"--mix", "none"});  // they stand in its place
     all.insert(all.end(), arguments.begin(), arguments.end());
     return all;
   }
@@ -46,6 +55,12 @@ int run_training(int argc, char** argv, const char* name, const std::string& des
     if (recipe == "list") return print_recipes(recipes);
     if (options.model.model == "list") return print_models();
 
+    if (!options.init_checkpoint.empty()) nn::weight_info(options.init_checkpoint);  // before the data are read
+    for (const Recipe& one : recipes) {
+      if (one.name == recipe && one.pretrained && options.init_checkpoint.empty()) {
+        std::fprintf(stderr, "note: recipe %s is meant for ImageNet weights: --init-checkpoint\n", recipe.c_str());
+      }
+    }
     resolve(options, data::family_of(pictures.dataset));
     const data::Dataset train_set = load_train(pictures), test_set = load(pictures, data::Split::test);
     tell_skipped(train_set);

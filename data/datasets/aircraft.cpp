@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "data/files.h"
+#include "data/photographs.h"
 #include "engine/error.h"
 
 // FGVC-Aircraft (Maji et al., 2013) as its archive unpacks, by its finest classes, the variants: data/variants.txt
@@ -11,7 +12,8 @@ namespace data {
 namespace fs = std::filesystem;
 
 Dataset aircraft(Split split, const DatasetOptions& options) {
-  const fs::path folder = find_folder("aircraft", "fgvc-aircraft-2013b", options.folder) / "data";
+  const fs::path folder =
+      find_folder("aircraft", "data", find_folder("aircraft", "fgvc-aircraft-2013b", options.folder));
   const std::vector<std::string> classes = read_lines(folder / "variants.txt");
   const fs::path list = folder / (split == Split::train ? "images_variant_trainval.txt" : "images_variant_test.txt");
   std::vector<fs::path> files;

@@ -1,5 +1,6 @@
 #include "data/files.h"
 #include "data/matlab.h"
+#include "data/photographs.h"
 #include "engine/error.h"
 
 // Stanford-Cars (Krause et al., 2013) in either of its published layouts, both annotated in MATLAB files:

@@ -1,5 +1,8 @@
+#include <cerrno>
+#include <cstring>
 #include <fstream>
 
+#include "data/dataset.h"
 #include "data/files.h"
 #include "engine/error.h"
 
@@ -31,20 +34,19 @@ void append_file(const Format& format, const fs::path& path, int64_t records, Da
   ENSURE(bytes == expected, path.string(), ": has ", bytes, " bytes, not ", expected, " (", records, " records of ",
          record, "): unpack it again");
   std::ifstream in(path, std::ios::binary);
-  std::vector<uint8_t> buffer(static_cast<size_t>(expected));
-  in.read(reinterpret_cast<char*>(buffer.data()), expected);
-  ENSURE(in, path.string(), ": cannot be read");
-
-  const size_t before = dataset.pixels.size();
-  dataset.pixels.resize(before + static_cast<size_t>(records * 3 * plane));
-  uint8_t* pixel = dataset.pixels.data() + before;
+  std::vector<uint8_t> buffer(static_cast<size_t>(record));
+  const auto before = static_cast<size_t>(dataset.count());
+  dataset.pixels.resize((before + static_cast<size_t>(records)) * 3 * plane);
+  uint8_t* pixel = dataset.pixels.data() + before * 3 * plane;
   for (int64_t i = 0; i < records; ++i) {
-    const uint8_t *labels = buffer.data() + i * record, label = labels[format.label_at];
+    ENSURE(in.read(reinterpret_cast<char*>(buffer.data()), record), path.string(),
+           ": cannot be read: ", std::strerror(errno));
+    const uint8_t *planes = buffer.data() + format.label_bytes, label = buffer[static_cast<size_t>(format.label_at)];
     ENSURE(label < format.classes, path.string(), ": label ", int{label}, " of record ", i, " is not below ",
            format.classes);
     dataset.labels.push_back(label);
     for (int64_t p = 0; p < plane; ++p) {
-      for (int64_t k = 0; k < 3; ++k) *pixel++ = labels[format.label_bytes + k * plane + p];
+      for (int64_t k = 0; k < 3; ++k) *pixel++ = planes[k * plane + p];
     }
   }
 }
@@ -64,7 +66,9 @@ Dataset load(const Format& format, Split split, const DatasetOptions& options) {
   Dataset dataset;
   dataset.name = format.name;
   const bool train = split == Split::train;
-  for (const std::string& file : train ? format.train : format.test) {
+  const auto& names = train ? format.train : format.test;
+  dataset.pixels.reserve(names.size() * static_cast<size_t>((train ? format.records : 10000) * 3 * plane));
+  for (const std::string& file : names) {
     append_file(format, folder / file, train ? format.records : 10000, dataset);
   }
   dataset.classes = class_names(format, folder);

@@ -1,6 +1,7 @@
 #include <map>
 
 #include "data/files.h"
+#include "data/photographs.h"
 #include "engine/error.h"
 
 // Caltech-UCSD Birds-200-2011 (Wah et al., 2011) as its archive unpacks: four lists whose lines begin with the number
@@ -30,7 +31,8 @@ Dataset cub200(Split split, const DatasetOptions& options) {
   for (const std::string& line : read_lines(folder / "classes.txt")) {
     const std::vector<std::string> words = words_of(line);
     ENSURE(words.size() == 2, (folder / "classes.txt").string(), ": '", line, "' is not a number and a name");
-    label_of[words[0]] = static_cast<int>(classes.size());
+    ENSURE(label_of.emplace(words[0], static_cast<int>(classes.size())).second, (folder / "classes.txt").string(),
+           ": class ", words[0], " is there twice");
     classes.push_back(words[1].substr(words[1].find('.') + 1));  // "001.Black_footed_Albatross"
   }
   const auto class_of = read_list(folder / "image_class_labels.txt"),
@@ -43,6 +45,8 @@ Dataset cub200(Split split, const DatasetOptions& options) {
            " has no class or is in no part: image_class_labels.txt, train_test_split.txt");
     ENSURE(label_of.contains(label->second), (folder / "image_class_labels.txt").string(), ": class ", label->second,
            " of image ", number, " is not in classes.txt");
+    ENSURE(part->second == "0" || part->second == "1", (folder / "train_test_split.txt").string(), ": image ", number,
+           " has '", part->second, "', not 0 or 1");
     if ((part->second == "1") != (split == Split::train)) continue;
     files.push_back(folder / "images" / name);
     labels.push_back(label_of.at(label->second));

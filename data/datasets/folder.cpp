@@ -2,6 +2,7 @@
 #include <cctype>
 
 #include "data/files.h"
+#include "data/photographs.h"
 #include "engine/error.h"
 
 // Pictures in folders by class, as ImageNet-1k is usually unpacked: train/<class>/... and val/<class>/.... The classes
@@ -19,24 +20,26 @@ bool is_picture(const fs::path& path) {
 
 /// The first of the names that is a folder there; an Error where none is.
 fs::path find_split(const fs::path& folder, const std::vector<std::string>& names) {
-  std::error_code error;
+  const std::vector<std::string> folders = list_folders(folder);
   std::string tried;
   for (const std::string& name : names) {
-    if (fs::is_directory(folder / name, error)) return folder / name;
+    if (std::find(folders.begin(), folders.end(), name) != folders.end()) return folder / name;
     tried += (tried.empty() ? "" : ", ") + name;
   }
   engine::fail(folder.string(), ": holds no folder of these names: ", tried);
 }
 
-std::vector<std::string> class_folders(const fs::path& split) {
-  std::vector<std::string> names;
-  std::error_code error;
-  for (const fs::directory_entry& entry : fs::directory_iterator(split, error)) {
-    if (entry.is_directory(error)) names.push_back(entry.path().filename().string());
+/// Every picture in a folder and the folders inside it, sorted.
+std::vector<fs::path> find_pictures(const fs::path& folder) {
+  std::vector<fs::path> pictures;
+  for (const std::string& name : list_files(folder)) {
+    if (is_picture(name)) pictures.push_back(folder / name);
   }
-  std::sort(names.begin(), names.end());
-  ENSURE(names.size() >= 2, split.string(), ": has ", names.size(), " class folders; two at least are needed");
-  return names;
+  for (const std::string& name : list_folders(folder)) {
+    const std::vector<fs::path> inside = find_pictures(folder / name);
+    pictures.insert(pictures.end(), inside.begin(), inside.end());
+  }
+  return pictures;
 }
 
 }  // namespace
@@ -46,23 +49,17 @@ Dataset folder(Split split, const DatasetOptions& options) {
   const fs::path train = find_split(root, {"train", "training"});
   const fs::path wanted =
       split == Split::train ? train : find_split(root, {"val", "validation", "valid", "eval", "test", "testing"});
-  const std::vector<std::string> classes = class_folders(train);
+  const std::vector<std::string> classes = list_folders(train);
+  ENSURE(classes.size() >= 2, train.string(), ": has ", classes.size(), " class folders; two at least are needed");
 
   std::vector<fs::path> files;
   std::vector<int> labels;
-  for (const std::string& name : class_folders(wanted)) {
+  for (const std::string& name : list_folders(wanted)) {
     const auto found = std::lower_bound(classes.begin(), classes.end(), name);
     ENSURE(found != classes.end() && *found == name, (wanted / name).string(), ": class '", name, "' is not in ",
            train.string());
-    std::vector<fs::path> pictures;
-    std::error_code error;
-    fs::recursive_directory_iterator entries(wanted / name, error);
-    ENSURE(!error, (wanted / name).string(), ": ", error.message());
-    for (const fs::directory_entry& entry : entries) {
-      if (is_picture(entry.path())) pictures.push_back(entry.path());
-    }
+    const std::vector<fs::path> pictures = find_pictures(wanted / name);
     ENSURE(!pictures.empty(), (wanted / name).string(), ": has no images (.jpg, .jpeg, .png)");
-    std::sort(pictures.begin(), pictures.end());
     files.insert(files.end(), pictures.begin(), pictures.end());
     labels.insert(labels.end(), pictures.size(), static_cast<int>(found - classes.begin()));
   }

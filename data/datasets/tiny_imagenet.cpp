@@ -2,6 +2,7 @@
 #include <map>
 
 #include "data/files.h"
+#include "data/photographs.h"
 #include "engine/error.h"
 
 // Tiny-ImageNet-200 (Le, Yang, 2015) as its archive unpacks: 200 classes of 64x64 JPEGs. wnids.txt lists their ids,
@@ -47,6 +48,10 @@ Dataset tiny_imagenet(Split split, const DatasetOptions& options) {
   std::vector<fs::path> files;
   std::vector<int> labels;
   if (split == Split::train) {
+    for (const std::string& id : list_folders(folder / "train")) {
+      ENSURE(std::binary_search(ids.begin(), ids.end(), id), (folder / "train" / id).string(), ": class '", id,
+             "' is not in wnids.txt");
+    }
     for (size_t label = 0; label < ids.size(); ++label) {
       const fs::path images = folder / "train" / ids[label] / "images";
       const std::vector<std::string> names = list_files(images);
@@ -65,15 +70,16 @@ Dataset tiny_imagenet(Split split, const DatasetOptions& options) {
       const auto found = std::lower_bound(ids.begin(), ids.end(), id);
       ENSURE(found != ids.end() && *found == id, annotations.string(), ": class '", id, "' of ", file,
              " is not in wnids.txt");
-      label_of[file] = static_cast<int>(found - ids.begin());
+      ENSURE(label_of.emplace(file, static_cast<int>(found - ids.begin())).second, annotations.string(), ": ", file,
+             " is there twice");
     }
     for (const std::string& name : list_files(images)) {
-      const auto label = label_of.find(name);
-      ENSURE(label != label_of.end(), (images / name).string(), ": is not in ", annotations.string());
-      files.push_back(images / name);
-      labels.push_back(label->second);
+      ENSURE(label_of.contains(name), (images / name).string(), ": is not in ", annotations.string());
     }
-    ENSURE(!files.empty(), images.string(), ": has no images");
+    for (const auto& [name, label] : label_of) {  // one that is not there is found when it is read
+      files.push_back(images / name);
+      labels.push_back(label);
+    }
   }
 
   Dataset dataset;

@@ -135,6 +135,7 @@ TEST_CASE("check_dataset says what is in a data set, and by its exit code whethe
   CHECK(found["splits"][0]["damaged"].size() == 1);
   CHECK(has(found["splits"][1]["errors"][0], "holds no folder of these names"));
   CHECK(run_program("check_dataset", "--dataset folder", scratch).exit_code == 1);
+  CHECK(run_program("check_dataset", "", scratch).exit_code == 2);
 }
 
 TEST_CASE("damaged photographs stop a training, or are left out and told") {
@@ -169,7 +170,63 @@ TEST_CASE("a recipe sets what is not set otherwise") {
                            "mix              none\n", "loss             dm\n", "dm-eta           0.1\n"}) {
     CHECK_MESSAGE(has(run.out, line), line);
   }
+  const Outcome alphas =
+      run_program("train_cifar",
+                  "--recipe cifar100-r18 --dataset shapes --shapes-train 100 --shapes-test 10 --model "
+                  "linear --max-steps 1 --mixup 0.8 --cutmix=1",
+                  scratch);
+  CHECK(has(alphas.out, "mix              mixup@0.8"));
+  write_photographs(scratch.path / "pictures");
+  const Outcome fine =
+      run_program("train_folder",
+                  "--recipe cub200-r18 --dataset folder --data-dir pictures --size 32 --resize 36 -b 4 "
+                  "--model linear --max-steps 1",
+                  scratch);
+  CHECK(fine.err.starts_with("note: recipe cub200-r18 is meant for ImageNet weights: --init-checkpoint\n"));
   CHECK(has(run_program("train_folder", "--recipe cub-r18", scratch).err, "did you mean 'cub200-r18'?"));
+}
+
+TEST_CASE("what was computed is told, also where it cannot be written, and where names are not UTF-8") {
+  const Scratch scratch("told");
+  write_photographs(scratch.path / "pictures");
+  for (const char* part : {"train", "val"}) {
+    fs::rename(scratch.path / "pictures" / part / "tall", scratch.path / "pictures" / part / "caf\xe9");
+  }
+  write(scratch.path / "pictures/val/wide/0.jpg", "damaged");
+  const std::string call = "--data-dir pictures --size 16 --model linear -b 4 --epochs 1 --experiment x ";
+  const Outcome stopped = run_program("train_folder", call, scratch);
+  CHECK(stopped.exit_code == 1);
+  CHECK(has(stopped.err, "val/wide/0.jpg: neither JPEG nor PNG\n"));
+  CHECK(fs::exists(scratch.path / "output/x/last.safetensors"));  // the epoch is not lost
+  const std::string test = "--checkpoint output/x/last.safetensors --data-dir pictures ";
+  const Outcome json = run_program("validate", test + "--bad-images skip --json", scratch);
+  REQUIRE_MESSAGE(json.exit_code == 0, json.err);
+  CHECK(nlohmann::json::parse(json.out)["classes"][0] == "caf\xef\xbf\xbd");
+  CHECK(run_program("check_dataset", "--dataset folder --data-dir pictures --json", scratch).exit_code == 1);
+  const Outcome nowhere = run_program("validate", test + "--results-file no/such/folder.json", scratch);
+  CHECK(nowhere.exit_code == 1);
+  CHECK(nowhere.err == "validate: no/such/folder.json: cannot be written: No such file or directory\n");
+  CHECK(run_program("validate", test + "--results-file a.csv --confusion-file a.csv", scratch).exit_code == 2);
+}
+
+TEST_CASE("a data set that is there is not downloaded, however its folder is given") {
+  const Scratch scratch("there");
+  const fs::path folder = scratch.path / "data/cifar-10-batches-bin";
+  for (const char* name : {"data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin", "data_batch_4.bin",
+                           "data_batch_5.bin", "test_batch.bin", "batches.meta.txt"}) {
+    write(folder / name, "");
+  }
+  fs::create_directory_symlink(folder, scratch.path / "link");
+  const std::string call = "--dataset cifar10 --download --data-url http://127.0.0.1:1/x --data-dir ";
+  for (const char* given : {"data", "data/", "data/cifar-10-batches-bin", "data/cifar-10-batches-bin/", "link"}) {
+    CHECK_MESSAGE(has(run_program("train_cifar", call + given, scratch).err, "has 0 bytes, not"), given);
+  }
+  fs::remove(folder / "data_batch_3.bin");
+  CHECK(
+      has(run_program("train_cifar", call + "data", scratch).err, "is there, but not all of its files are: remove it"));
+  // A folder that is to be made is told by its name.
+  CHECK(has(run_program("train_cifar", call + "new/cifar-10-batches-bin", scratch).err, "127.0.0.1"));
+  CHECK_FALSE(fs::exists(scratch.path / "new/cifar-10-batches-bin/cifar-10-batches-bin"));
 }
 
 TEST_CASE("what is wrong with a call about data or weights is one line, and nothing is written") {
@@ -193,10 +250,11 @@ TEST_CASE("what is wrong with a call about data or weights is one line, and noth
           "short.safetensors: has 5 bytes");
   refused("train_folder", "--data-dir pictures --dataset cifar10", 2, "unknown data set 'cifar10'");
   refused("train_cifar", "--download --dataset cifar10", 2, "--data-dir is needed");
-  refused("train_cifar", "--download --data-dir d", 1, "unknown data set to download 'shapes'");
+  refused("train_cifar", "--download --data-dir d", 2, "--download: unknown data set to download 'shapes'");
   refused("train_cifar", "--data-url http://localhost/", 2, "--data-url: without --download it is not read");
   refused("train_cifar", "--dataset cifar10 --download --data-dir d --data-url http://127.0.0.1:1/x", 1,
           "http://127.0.0.1:1/x: ");
+  refused("validate", "--checkpoint short.safetensors --results-file r.txt", 2, "'r.txt' does not end in .json .csv");
   refused("validate", "", 2, "--checkpoint is needed");
   refused("validate", "--checkpoint none.safetensors", 1, "none.safetensors: No such file");
   refused("validate", "--checkpoint short.safetensors", 1, "short.safetensors: has 5 bytes");

@@ -33,7 +33,7 @@ struct CifarFolder {
     std::string bytes;
     bytes.reserve(records * (label_bytes + 3072));
     for (size_t r = 0; r < records; ++r) {
-      if (label_bytes == 2) bytes.push_back(19);  // the coarse label
+      if (label_bytes == 2) bytes.push_back(static_cast<char>(r % 20));  // the coarse label
       bytes.push_back(static_cast<char>(r % static_cast<size_t>(classes)));
       for (size_t b = 0; b < 3072; ++b) bytes.push_back(static_cast<char>(pixel(r, b)));
     }
@@ -75,7 +75,7 @@ TEST_CASE("CIFAR-100 uses the fine label, and takes class names from the file be
   CHECK(d.picture(42)[0] == CifarFolder::pixel(42, 0));
   const Dataset coarse = data::load_dataset("cifar100-coarse", Split::test, {.folder = folder.path});
   CHECK(coarse.classes.size() == 20);
-  CHECK(coarse.labels[42] == 19);
+  CHECK(coarse.labels[42] == 2);
   CHECK(coarse.pixels == d.pixels);
 }
 
@@ -206,7 +206,9 @@ TEST_CASE("a Tiny-ImageNet that is not whole is refused with the file's name") {
   };
   refused(Split::train, "wnids.txt: No such file", [](const TinyFolder& t) { fs::remove(t.folder / "wnids.txt"); });
   refused(Split::train, "train/n03/images: No such file",
-          [](const TinyFolder& t) { t.text("wnids.txt", "n01\nn03\n"); });
+          [](const TinyFolder& t) { t.text("wnids.txt", "n01\nn02\nn03\n"); });
+  refused(Split::train, "train/n02: class 'n02' is not in wnids.txt",
+          [](const TinyFolder& t) { t.text("wnids.txt", "n01\n"); });
   refused(Split::train, "or one of them twice", [](const TinyFolder& t) { t.text("wnids.txt", "n01\nn01\n"); });
   refused(Split::train, "n01/images: has no images", [](const TinyFolder& t) {
     for (int i = 0; i < 3; ++i) fs::remove(t.folder / ("train/n01/images/n01_" + std::to_string(i) + ".JPEG"));
@@ -217,6 +219,13 @@ TEST_CASE("a Tiny-ImageNet that is not whole is refused with the file's name") {
           [](const TinyFolder& t) { t.text("train/n02/images/n02_0.JPEG", "nothing"); });
   refused(Split::test, "val_1.JPEG: is not in ",
           [](const TinyFolder& t) { t.text("val/val_annotations.txt", "val_0.JPEG\tn02\t0\t0\t62\t62\n"); });
+  refused(Split::test, "val_annotations.txt: val_0.JPEG is there twice", [](const TinyFolder& t) {
+    t.text("val/val_annotations.txt", "val_0.JPEG\tn02\nval_1.JPEG\tn01\nval_0.JPEG\tn01\n");
+  });
+  refused(Split::test, "val_1.JPEG: No such file",
+          [](const TinyFolder& t) { fs::remove(t.folder / "val/images/val_1.JPEG"); });
+  refused(Split::test, "tiny-imagenet: class 'n02' has no test images",
+          [](const TinyFolder& t) { t.text("val/val_annotations.txt", "val_0.JPEG\tn01\nval_1.JPEG\tn01\n"); });
   refused(Split::test, "class 'n09' of val_0.JPEG is not in wnids.txt",
           [](const TinyFolder& t) { t.text("val/val_annotations.txt", "val_0.JPEG\tn09\t0\t0\t62\t62\n"); });
   refused(Split::test, "val/images: No such file",
@@ -227,6 +236,7 @@ TEST_CASE("damaged images are left out where that is asked for, and told") {
   const TinyFolder tiny;
   tiny.text("train/n01/images/n01_1.JPEG", "nothing");
   tiny.text("train/n02/images/n02_2.JPEG", "");
+  tiny.text("train/n02/images/.DS_Store", "not even looked at");
   const Dataset train =
       data::load_dataset("tiny-imagenet", Split::train, {.folder = tiny.folder, .skip_bad_images = true});
   CHECK(train.labels == std::vector<int>{0, 0, 1, 1});
@@ -236,4 +246,6 @@ TEST_CASE("damaged images are left out where that is asked for, and told") {
   CHECK(std::equal(train.picture(0), train.picture(0) + 64 * 64 * 3,
                    train.picture(1)));  // both in colour: none moved wrongly
   CHECK(train.picture(3)[0] == train.picture(3)[1]);
+  for (int i = 0; i < 3; ++i) tiny.text("train/n01/images/n01_" + std::to_string(i) + ".JPEG", "nothing");
+  CHECK(tiny.error(Split::train, true) == "tiny-imagenet: class 'goldfish' has no training images that can be read");
 }

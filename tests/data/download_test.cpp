@@ -307,9 +307,12 @@ TEST_CASE("two processes do not download the same at once") {
           (place.into / "set.tar.gz.lock").string() + ": another process is downloading the same");
     CHECK(server.requests().empty());
     CHECK(fs::exists(place.into / "set.tar.gz.lock"));
-    fs::create_directories(place.folder);  // as the other one has it finished, just before it lets go
-    CHECK(place.error(server.url("/")) == "");
-    fs::remove(place.folder);
+    fs::create_directories(place.folder);  // as somebody may have made it, or left it in part
+    CHECK(place.error(server.url("/")) ==
+          place.folder.string() + ": is there, but not all of its files are: remove it to download it anew");
+    for (const char* name : {"a.bin", "names.txt"}) std::ofstream(place.folder / name) << "whole";
+    CHECK(place.error(server.url("/")) == "");  // as the other one has it finished, just before it lets go
+    fs::remove_all(place.folder);
   }
   CHECK(place.error(server.url("/")) == "");
   place.check_complete();
@@ -339,8 +342,11 @@ TEST_CASE("what a data set's archive unpacks to is what its loader reads") {
 
     std::vector<support::ArchiveMember> members;
     for (const data::Member& member : archive.contents.members) {
-      members.push_back({archive.contents.folder + "/" + member.name,
-                         std::string(static_cast<size_t>(member.bytes.value_or(10)), '\0')});
+      std::string content(static_cast<size_t>(member.bytes.value_or(10)), '\0');
+      const size_t record = name == std::string("cifar10") ? 3073 : 3074;  // every class has its turn
+      for (size_t i = 0; i * record < content.size() / record * record; ++i)
+        content[(i + 1) * record - 3073] = static_cast<char>(i % (record == 3073 ? 10 : 100));
+      members.push_back({archive.contents.folder + "/" + member.name, content});
     }
     if (members.empty()) {
       const std::string picture = support::jpeg(64, 64, 3).first;

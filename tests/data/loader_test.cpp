@@ -248,3 +248,42 @@ TEST_CASE("a resized crop is that part of the picture, made as large, mirrored h
   }
   CHECK(std::abs(mirrored - 200) < 5 * std::sqrt(400 * 0.25));
 }
+
+TEST_CASE("the middle of a resized picture is that of all of it, shifted and reflected at its own border") {
+  const std::vector<uint8_t> pixels = gradient_picture(40);  // 40 x 40 of which 30 x 40 are used
+  const data::ImageView picture(30, 40, pixels.data());
+  constexpr int64_t size = 16, pad = 5;
+  for (const int64_t side : {18, 20, 33}) {
+    const int64_t width = side * 40 / 30, dy = std::lrint(static_cast<double>(side - size) / 2),
+                  dx = std::lrint(static_cast<double>(width - size) / 2);
+    const data::Image whole = data::resize(picture, {0, 0, 30, 40}, side, width, data::Filter::bicubic);
+    for (uint32_t i = 0; i < 30; ++i) {
+      const engine::Rng rng(2, engine::Purpose::augment, 0, i);
+      std::vector<float> out(size * size * 3);
+      data::prepare(
+          picture, size, {},
+          {.pad = pad, .border = data::Border::reflect, .filter = data::Filter::bicubic, .shorter_side = side}, rng,
+          out.data());
+      engine::Rng draws = rng;
+      const int64_t y0 = dy + draws.below(2 * pad + 1) - pad, x0 = dx + draws.below(2 * pad + 1) - pad;
+      const auto inside = [](int64_t at, int64_t end) { return at < 0 ? -at : at < end ? at : 2 * (end - 1) - at; };
+      bool same = true;
+      for (int64_t y = 0; y < size; ++y) {
+        for (int64_t x = 0; x < size * 3; ++x) {
+          const int64_t from = (inside(y0 + y, side) * width + inside(x0 + x / 3, width)) * 3 + x % 3;
+          same &= data::denormalize(out[static_cast<size_t>(y * size * 3 + x)], {}, 0) ==
+                  whole.pixels[static_cast<size_t>(from)];
+        }
+      }
+      CHECK(same);
+    }
+  }
+}
+
+TEST_CASE("a picture of one row costs no more than what is taken of it") {
+  const std::vector<uint8_t> row(3 * 16384, 7);  // made 224 high it would have 3.7 million columns, 2.5 GB
+  std::vector<float> out(224 * 224 * 3);
+  data::prepare({1, 16384, row.data()}, 224, {}, {.shorter_side = 256}, engine::Rng(0, engine::Purpose::test),
+                out.data());
+  CHECK(data::denormalize(out[100], {}, 0) == 7);
+}

@@ -93,6 +93,8 @@ TEST_CASE("a folder of class folders that is not whole is refused with what is w
   refused(Split::train, "train/b: has no images", [](const Layout& l) { fs::remove(l.path / "train/b/2.jpg"); });
   refused(Split::test, "val/b: has no images", [](const Layout& l) { fs::remove(l.path / "val/b/4.jpg"); });
   refused(Split::test, "class 'c' is not in ", [](const Layout& l) { l.picture("val/c/5.jpg"); });
+  refused(Split::test, "folder: class 'a' has no test images",
+          [](const Layout& l) { fs::remove_all(l.path / "val/a"); });
   refused(Split::train, "has 1 class folders", [](const Layout& l) { fs::remove_all(l.path / "train/b"); });
 }
 
@@ -116,11 +118,13 @@ TEST_CASE("CUB-200-2011 is read from its lists") {
   CHECK(layout.error("cub200", Split::train).find("image 4 has no class or is in no part") != std::string::npos);
   layout.text(root + "train_test_split.txt", "1 1\n1 0\n");
   CHECK(layout.error("cub200", Split::train).find("train_test_split.txt: 1 is there twice") != std::string::npos);
+  layout.text(root + "train_test_split.txt", "1 1\n2 0\n3 7\n4 1\n");
+  CHECK(layout.error("cub200", Split::train).find("image 3 has '7', not 0 or 1") != std::string::npos);
   layout.text(root + "train_test_split.txt", "1 1\n2 0\n3 0\n4 1\n");
   layout.text(root + "image_class_labels.txt", "1 1\n2 1\n3 3\n4 2\n");
   CHECK(layout.error("cub200", Split::train).find("class 3 of image 3 is not in classes.txt") != std::string::npos);
   layout.text(root + "image_class_labels.txt", "1 1\n2 1\n3 1\n4 1\n");
-  CHECK(layout.error("cub200", Split::train) == "cub200: class 'Laysan_Albatross' has no images");
+  CHECK(layout.error("cub200", Split::train) == "cub200: class 'Laysan_Albatross' has no training images");
   layout.text(root + "image_class_labels.txt", "1 1\n2 1\n3 2\n4 2\n");
   fs::remove(layout.path / root / "images/002.L/y_2.jpg");
   CHECK(layout.error("cub200", Split::train).find("y_2.jpg: is not there") != std::string::npos);
@@ -140,6 +144,7 @@ TEST_CASE("FGVC-Aircraft is read by variants, whose names may hold spaces") {
   CHECK(names(train) == Names{"0034309.jpg", "0034958.jpg"});
   CHECK(train.labels == Labels{1, 0});
   CHECK(test.labels == Labels{0, 1});
+  CHECK(data::load_dataset("aircraft", Split::test, {.folder = layout.path / root}).count() == 2);
   layout.text(root + "images_variant_test.txt", "1514522 707-321\n");
   CHECK(layout.error("aircraft", Split::test).find("variant '707-321' of image 1514522 is not in variants.txt") !=
         std::string::npos);
@@ -156,7 +161,7 @@ TEST_CASE("Stanford-Cars is read in both of its layouts") {
     CHECK(train.classes == Names{"AM General Hummer SUV 2000", "Acura RL Sedan 2012"});
     CHECK(names(train) == Names{"000001.jpg", "000002.jpg"});
     CHECK(train.labels == Labels{0, 1});
-    CHECK(layout.error("cars", Split::test) == "cars: class 'AM General Hummer SUV 2000' has no images");
+    CHECK(layout.error("cars", Split::test) == "cars: class 'AM General Hummer SUV 2000' has no test images");
 
     fs::copy(recorded / "beyond/cars_annos.mat", layout.path, fs::copy_options::overwrite_existing);
     CHECK(layout.error("cars", Split::test).find("class 3 of car_ims/000003.jpg is not from 1 to 2") !=
@@ -227,6 +232,7 @@ TEST_CASE("a loader decodes files as they are asked for, and damaged ones can be
   CHECK_THROWS_WITH(loader.next(batch), (layout.path / "train/b/4.jpg: neither JPEG nor PNG").c_str());
 
   const Dataset train = layout.load("folder", Split::train, true);
+  CHECK(train.sizes == std::vector<std::array<int64_t, 2>>(3, {24, 40}));
   CHECK(names(train) == Names{"1.png", "2.jpg", "3.jpg"});
   CHECK(train.labels == Labels{0, 0, 1});
   REQUIRE(train.skipped.size() == 1);
@@ -238,7 +244,8 @@ TEST_CASE("a loader decodes files as they are asked for, and damaged ones can be
   REQUIRE(in_order.next(batch));
   CHECK(batch.images.shape() == engine::Shape{2, 16, 16, 3});
   // 40 x 24 becomes 33 x 20, of which the middle 16 x 16 begins at row 2 and column 8 (8.5, to the even side).
-  const data::Image whole = data::with_shorter_side(data::read_image(test.files[1]), 20, data::Filter::bilinear);
+  const data::Image whole =
+      data::resize(data::read_image(test.files[1]), {0, 0, 24, 40}, 20, 33, data::Filter::bilinear);
   REQUIRE((whole.width == 33 && whole.height == 20));
   for (int64_t y = 0; y < 16; ++y) {
     for (int64_t i = 0; i < 48; ++i) {

@@ -29,7 +29,8 @@ test: build
 bench: build
 	tests/bench/compare.py $(PEERS) --write docs/performance.md
 
-# What takes longer: the other compiler, the thread sanitizer, and how much better a small network is than a linear one.
+# What takes longer: the other compiler, the thread sanitizer, how much better a small network is than a linear one, and
+# a training that is killed a hundred times.
 check-long: test
 	@third_party/install.sh clang
 	@cmake --preset clang >/dev/null
@@ -39,6 +40,7 @@ check-long: test
 	@cmake --build --preset races --target demix_tests
 	ctest --preset races
 	tests/long/learning.sh
+	tests/long/kills.sh
 
 clean:
 	rm -rf build build-sanitize build-races build-clang

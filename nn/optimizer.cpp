@@ -13,7 +13,7 @@ Optimizer::Optimizer(const Module& network, const OptimizerOptions& options, int
   for (Entry& entry : state_of(network)) {
     if (entry.kind == Entry::Kind::buffer) continue;
     const bool decay = entry.kind == Entry::Kind::weight || options.decay_offsets;
-    Slot slot{std::move(entry.variable), decay ? options.weight_decay : 0, {}};
+    Slot slot{std::move(entry.name), std::move(entry.variable), decay ? options.weight_decay : 0, {}};
     for (int i = 0; i < memories; ++i) slot.memory.push_back(Tensor::zeros(slot.parameter.shape()));
     slots_.push_back(std::move(slot));
   }
@@ -26,6 +26,16 @@ void Optimizer::step(float lr) {
     move(slot, lr, steps_);
     slot.parameter.clear_grad();
   }
+}
+
+State Optimizer::memory() const {
+  State state;
+  for (const Slot& slot : slots_) {
+    for (size_t i = 0; i < slot.memory.size(); ++i) {
+      state.push_back({engine::text(slot.name, "/", i), Entry::Kind::buffer, engine::Variable(slot.memory[i])});
+    }
+  }
+  return state;
 }
 
 const std::vector<OptimizerEntry>& optimizers() {

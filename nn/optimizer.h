@@ -25,9 +25,16 @@ class Optimizer {
   /// Moves every parameter that has a gradient, and clears the gradients.
   void step(float lr);
 
+  /// What it remembers of each parameter, as handles named like "conv1.weight/0"; together with the number of steps
+  /// made so far it is all that another optimizer of the same kind needs to go on from here.
+  State memory() const;
+  int64_t steps() const { return steps_; }
+  void set_steps(int64_t steps) { steps_ = steps; }
+
  protected:
   /// A parameter, and what the optimizer remembers of it, of the parameter's shape and at first zero.
   struct Slot {
+    std::string name;
     engine::Variable parameter;
     float weight_decay;
     std::vector<engine::Tensor> memory;

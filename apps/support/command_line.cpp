@@ -4,6 +4,7 @@
 #include <iostream>
 #include <new>
 
+#include "apps/support/interrupt.h"
 #include "engine/names.h"
 #include "engine/processor.h"
 
@@ -133,6 +134,8 @@ int run_program(const char* name, const std::function<void()>& body) {
   try {
     body();
     return 0;
+  } catch (const Interrupted& end) {
+    return 128 + end.signal;
   } catch (const UsageError& error) {
     std::cerr << name << ": " << error.what() << '\n';
     return 2;

@@ -1,5 +1,8 @@
 #include "apps/support/run_folder.h"
 
+#include <fcntl.h>
+#include <sys/file.h>
+
 #include <algorithm>
 #include <cctype>
 #include <cerrno>
@@ -38,23 +41,34 @@ std::string yaml(const Argument& argument) {
 
 }  // namespace
 
-RunFolder::RunFolder(const fs::path& output, const std::string& experiment, const std::string& label) {
+RunFolder RunFolder::make(const fs::path& output, const std::string& experiment, const std::string& label) {
   std::error_code error;
   fs::create_directories(output, error);
   ENSURE(!error, output.string(), ": the output folder cannot be made: ", error.message(), "; choose another --output");
 
   const std::string name = experiment.empty() ? time_stamp() + "-" + label : experiment;
-  path_ = output / name;
-  bool made = fs::create_directory(path_, error);
+  fs::path path = output / name;
+  bool made = fs::create_directory(path, error);
   for (int again = 2; !made && !error && experiment.empty(); ++again) {  // two runs within a second
-    path_ = output / (name + "-" + std::to_string(again));
-    made = fs::create_directory(path_, error);
+    path = output / (name + "-" + std::to_string(again));
+    made = fs::create_directory(path, error);
   }
-  ENSURE(!error, path_.string(), ": the run folder cannot be made: ", error.message(), "; choose another --output");
-  ENSURE(made, path_.string(), ": exists already and is left as it is; choose another --experiment");
+  ENSURE(!error, path.string(), ": the run folder cannot be made: ", error.message(), "; choose another --output");
+  ENSURE(made, path.string(), ": exists already and is left as it is; choose another --experiment, or --resume it");
+  return {path, {}};
+}
 
-  summary_.open(path_ / "summary.csv");
-  append_line("epoch,train_loss,eval_loss,eval_top1,eval_top5,mixed_top1,mixed_top2,lr");
+RunFolder::RunFolder(const fs::path& path, std::vector<std::string> rows)
+    : path_(path),
+      lock_(std::make_unique<engine::Descriptor>(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC))),
+      rows_(std::move(rows)) {
+  ENSURE(lock_->number >= 0, path.string(), ": ", std::strerror(errno));
+  ENSURE(::flock(lock_->number, LOCK_EX | LOCK_NB) == 0, path.string(), ": another process is training in it");
+  const fs::path summary = path_ / "summary.csv";
+  std::string text = "epoch,train_loss,eval_loss,eval_top1,eval_top5,mixed_top1,mixed_top2,lr\n";
+  for (const std::string& row : rows_) text += row + "\n";
+  engine::write_file(summary, text);
+  summary_.open(summary, std::ios::app);
 }
 
 void RunFolder::write_arguments(const Arguments& arguments) const {
@@ -69,12 +83,9 @@ void RunFolder::write_arguments(const Arguments& arguments) const {
 
 void RunFolder::append(const EpochSummary& row) {
   const auto percent = [](double value) { return std::isnan(value) ? std::string() : format("%.4f", value); };
-  append_line(format("%ld,%.6f,%.6f,%.4f,%.4f,%s,%s,%.8g", row.epoch, row.train_loss, row.eval_loss, row.eval_top1,
-                     row.eval_top5, percent(row.mixed_top1).c_str(), percent(row.mixed_top2).c_str(), row.lr));
-}
-
-void RunFolder::append_line(const std::string& line) {
-  summary_ << line << std::endl;
+  rows_.push_back(format("%ld,%.6f,%.6f,%.4f,%.4f,%s,%s,%.8g", row.epoch, row.train_loss, row.eval_loss, row.eval_top1,
+                         row.eval_top5, percent(row.mixed_top1).c_str(), percent(row.mixed_top2).c_str(), row.lr));
+  summary_ << rows_.back() << std::endl;
   ENSURE(summary_, (path_ / "summary.csv").string(), ": cannot be written: ", std::strerror(errno));
 }
 

@@ -2,8 +2,11 @@
 
 #include <filesystem>
 #include <fstream>
+#include <memory>
 #include <string>
 #include <vector>
+
+#include "engine/file.h"
 
 namespace apps {
 
@@ -23,21 +26,28 @@ struct EpochSummary {
   double lr;                      // of the last step
 };
 
-/// The folder a run writes to, by timm's names: args.yaml, summary.csv, last.safetensors. Always a new one.
+/// The folder a run writes to, by timm's names: args.yaml, summary.csv, last.safetensors. No two processes can have the
+/// same one at once.
 class RunFolder {
  public:
   /// Makes <output>/<experiment>, or where that is empty <output>/<time>-<label>. An Error where it exists or cannot be
   /// made.
-  RunFolder(const std::filesystem::path& output, const std::string& experiment, const std::string& label);
+  static RunFolder make(const std::filesystem::path& output, const std::string& experiment, const std::string& label);
+
+  /// Takes one that is there, with these rows in its summary and no others.
+  RunFolder(const std::filesystem::path& path, std::vector<std::string> rows);
 
   const std::filesystem::path& path() const { return path_; }
   void write_arguments(const Arguments& arguments) const;
   void append(const EpochSummary& row);  // written when it returns
 
- private:
-  void append_line(const std::string& line);
+  /// The rows of summary.csv so far.
+  const std::vector<std::string>& rows() const { return rows_; }
 
+ private:
   std::filesystem::path path_;
+  std::unique_ptr<engine::Descriptor> lock_;
+  std::vector<std::string> rows_;
   std::ofstream summary_;
 };
 

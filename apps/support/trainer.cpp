@@ -8,7 +8,9 @@
 #include "apps/support/checkpoint.h"
 #include "apps/support/evaluation.h"
 #include "apps/support/format.h"
+#include "apps/support/interrupt.h"
 #include "apps/support/progress.h"
+#include "apps/support/training_state.h"
 #include "data/loader.h"
 #include "engine/names.h"
 #include "engine/ops.h"
@@ -32,6 +34,12 @@ namespace {
 
 /// Two digits after the point, or a dash where nothing was measured.
 std::string percent(double value) { return std::isnan(value) ? "-" : format("%.2f", value); }
+
+/// The entries under longer names.
+nn::State prefixed(const std::string& prefix, nn::State state) {
+  for (nn::Entry& entry : state) entry.name.insert(0, prefix);
+  return state;
+}
 
 int64_t steps_of(double epochs, int64_t updates) { return std::llround(epochs * static_cast<double>(updates)); }
 
@@ -87,6 +95,11 @@ void add_trainer_flags(CommandLine& line, TrainerOptions& o) {
   line.add("--output", o.output, "Folder that run folders are made in")->check(not_empty());
   line.add("--experiment", o.experiment, "Name of the run folder; not given: time, model and data set")
       ->check(folder_name());
+  line.add("--resume", o.resume,
+           "Go on with the run in this folder, or by auto with --experiment or the newest in --output");
+  line.add("--recovery-interval", o.recovery_interval,
+           "Steps after which a run is saved, beside the end of each epoch; 0: none")
+      ->check(between(0, 1e12));
   line.add("--log-interval,--print-freq", o.log_interval, "Steps between two lines where stderr is no terminal")
       ->check(between(1, 1e9));
 }
@@ -109,7 +122,7 @@ void resolve(TrainerOptions& o, data::Family family) {
 }
 
 void train(const TrainerOptions& o, const Arguments& arguments, const data::Dataset& train_set,
-           const data::Dataset& test_set) {
+           const data::Dataset& test_set, const std::filesystem::path& resumed) {
   Loader loader(train_set, {.batch = o.batch_size, .train = true, .seed = o.seed, .workers = o.workers});
   Loader test_loader(test_set, {.batch = o.batch_size, .train = false, .workers = o.workers});
   const int64_t updates = (loader.batches() + o.accumulate - 1) / o.accumulate;  // in an epoch
@@ -117,7 +130,7 @@ void train(const TrainerOptions& o, const Arguments& arguments, const data::Data
 
   const auto classes = static_cast<int64_t>(train_set.classes.size());
   const auto network = make_network(o.model, classes, train_set.size, o.seed);
-  if (!o.init_checkpoint.empty()) load_initial(*network, o.init_checkpoint);
+  if (!o.init_checkpoint.empty() && resumed.empty()) load_initial(*network, o.init_checkpoint);
   const auto average = o.model_ema ? make_network(o.model, classes, train_set.size, o.seed) : nullptr;
   std::optional<nn::Ema> ema;
   if (average) ema.emplace(*network, *average, o.ema_decay);
@@ -142,7 +155,19 @@ void train(const TrainerOptions& o, const Arguments& arguments, const data::Data
 
   nn::Metadata metadata = metadata_of(arguments);
   metadata["stem"] = stem_of(o.model, train_set.size) == nn::Stem::cifar ? "cifar" : "imagenet";
-  RunFolder run(o.output, o.experiment, o.model.model + "-" + train_set.name);
+
+  nn::State tensors = prefixed("network.", state_of(*network));
+  for (nn::Entry& entry : prefixed("optimizer.", optimizer->memory())) tensors.push_back(std::move(entry));
+  if (average)
+    for (nn::Entry& entry : prefixed("average.", state_of(*average))) tensors.push_back(std::move(entry));
+  Position at;
+  if (has_state(resumed)) {
+    at = StateFiles(resumed).load(tensors);
+    optimizer->set_steps(at.step);
+  }
+  RunFolder run = resumed.empty() ? RunFolder::make(o.output, o.experiment, o.model.model + "-" + train_set.name)
+                                  : RunFolder(resumed, at.rows);
+  const StateFiles states(run.path());
   run.write_arguments(arguments);
   for (const Argument& argument : arguments) std::printf("%-16s %s\n", argument.name.c_str(), argument.value.c_str());
   std::printf("\n%s: %ld parameters; %s: %ld training and %ld test images, %ld classes\n\n", o.model.model.c_str(),
@@ -153,53 +178,70 @@ void train(const TrainerOptions& o, const Arguments& arguments, const data::Data
   std::fflush(stdout);
 
   Progress progress(o.log_interval);
+  catch_interrupts();
+  const auto save = [&] {
+    at.rows = run.rows();
+    states.save(tensors, at, arguments);
+  };
+  const auto stop_if_interrupted = [&](bool saved) {
+    if (!interrupted()) return;
+    progress.clear();
+    if (!saved) save();
+    std::fprintf(stderr, "saved; goes on with: --resume %s\n", run.path().c_str());
+    throw Interrupted{interrupted()};
+  };
   Evaluation evaluation{};
-  int64_t step = 0;
-  for (int64_t epoch = 0; step < steps; ++epoch) {
+  for (; at.epoch * updates < steps; ++at.epoch, at.batches = 0, at.loss_sum = 0) {
     const Stopwatch watch;
     const double waited_before = loader.waited();
-    const int64_t first_step = step, last_step = std::min(steps, first_step + updates);
-    int64_t batches = 0;  // of this epoch, so far
-    double loss_sum = 0, lr = 0;
+    const int64_t first_step = at.epoch * updates, last_step = std::min(steps, first_step + updates),
+                  first_batch = at.batches;
     const auto waited = [&] { return (loader.waited() - waited_before) / watch.seconds(); };
-    const auto speed = [&] { return static_cast<double>(batches * o.batch_size) / watch.seconds(); };
+    const auto speed = [&] { return static_cast<double>((at.batches - first_batch) * o.batch_size) / watch.seconds(); };
 
-    loader.start(epoch);
-    while (step < last_step) {
-      const int64_t together = std::min(o.accumulate, loader.batches() - batches);
+    loader.start(at.epoch, first_batch);
+    while (at.step < last_step) {
+      const int64_t together = std::min(o.accumulate, loader.batches() - at.batches);
       Batch batch;
-      for (int64_t i = 0; i < together && loader.next(batch); ++i, ++batches) {
+      for (int64_t i = 0; i < together && loader.next(batch); ++i, ++at.batches) {
         Rng rng(o.seed, Purpose::mix, static_cast<uint32_t>(batch.epoch), static_cast<uint32_t>(batch.step));
         const mixup::Plan plan = policy(batch, rng);
         const Variable logits = mixup::forward(*network, plan, batch.images, Mode::train);
         const Variable loss = criterion(logits, mixup::targets(plan, batch.labels));
-        loss_sum += loss.value().item();
+        at.loss_sum += loss.value().item();
         engine::backward(together == 1 ? loss : engine::scale(loss, 1 / static_cast<float>(together)));
       }
       if (o.clip_grad > 0) nn::clip_gradients(*network, o.clip_grad);
-      lr = schedule(step);
-      optimizer->step(static_cast<float>(lr));
+      at.lr = schedule(at.step);
+      optimizer->step(static_cast<float>(at.lr));
       if (ema) ema->update();
 
-      ++step;
-      progress.show({epoch + 1, o.epochs, step - first_step, last_step - first_step,
-                     loss_sum / static_cast<double>(batches), lr, speed(),
-                     static_cast<double>((steps - step) * o.accumulate * o.batch_size) / speed(), waited()});
+      ++at.step;
+      progress.show({at.epoch + 1, o.epochs, at.step - first_step, last_step - first_step,
+                     at.loss_sum / static_cast<double>(at.batches), at.lr, speed(),
+                     static_cast<double>((steps - at.step) * o.accumulate * o.batch_size) / speed(), waited()});
+      if (at.step == last_step) break;  // saved below
+      const bool due = o.recovery_interval > 0 && at.step % o.recovery_interval == 0;
+      if (due) save();
+      stop_if_interrupted(due);
     }
     const double images_per_second = speed(), data_wait = waited();
     nn::save_weights(*network, run.path() / "last.safetensors", metadata);
     if (average) nn::save_weights(*average, run.path() / "last.ema.safetensors", metadata);
+    save();  // evaluated again, with the same result, if that is as far as it comes
+    stop_if_interrupted(true);
     progress.note("evaluating");
-    evaluation = evaluate(judged, test_loader);
+    evaluation = evaluate(judged, test_loader, [&](const Batch&, const engine::Tensor&) { stop_if_interrupted(true); });
     MixedEvaluation mixed{NAN, NAN};
     if (o.mixing.mix != "none") mixed = evaluate_mixed(judged, test_loader, always);
     progress.clear();
 
-    const double train_loss = loss_sum / static_cast<double>(batches);
-    run.append({epoch + 1, train_loss, evaluation.loss, evaluation.top1, evaluation.top5, mixed.top1, mixed.top2, lr});
-    std::printf("%5ld  %10.4f  %9.4f  %8.2f  %8.2f  %11s  %11s  %8.5f  %8.0f  %8.1f%%  %6s\n", epoch + 1, train_loss,
+    const double train_loss = at.loss_sum / static_cast<double>(at.batches);
+    run.append(
+        {at.epoch + 1, train_loss, evaluation.loss, evaluation.top1, evaluation.top5, mixed.top1, mixed.top2, at.lr});
+    std::printf("%5ld  %10.4f  %9.4f  %8.2f  %8.2f  %11s  %11s  %8.5f  %8.0f  %8.1f%%  %6s\n", at.epoch + 1, train_loss,
                 evaluation.loss, evaluation.top1, evaluation.top5, percent(mixed.top1).c_str(),
-                percent(mixed.top2).c_str(), lr, images_per_second, 100 * data_wait,
+                percent(mixed.top2).c_str(), at.lr, images_per_second, 100 * data_wait,
                 clock_time(watch.seconds()).c_str());
     std::fflush(stdout);
   }

@@ -36,6 +36,8 @@ struct TrainerOptions {
   int threads = 0, workers = 1;  // threads 0: all cores
   std::string device = "cpu", conv = "auto";
   std::string output = "output", experiment;
+  std::string resume;  // a run folder, or "auto"
+  int64_t recovery_interval = 0;
   int64_t log_interval = 50;
 };
 
@@ -46,8 +48,9 @@ void add_trainer_flags(CommandLine& line, TrainerOptions& options);
 void resolve(TrainerOptions& options, data::Family family);
 
 /// Makes the run folder, trains, evaluates after every epoch, and prints a table of the epochs. `arguments` are what
-/// the run folder and the first lines tell about the run.
+/// the run folder and the first lines tell about the run. Where a folder is given, the run in it goes on from where it
+/// was saved last, to the same end. The first SIGINT or SIGTERM saves it and throws Interrupted.
 void train(const TrainerOptions& options, const Arguments& arguments, const data::Dataset& train_set,
-           const data::Dataset& test_set);
+           const data::Dataset& test_set, const std::filesystem::path& resumed);
 
 }  // namespace apps

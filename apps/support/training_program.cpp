@@ -5,6 +5,7 @@
 
 #include "apps/support/data_flags.h"
 #include "apps/support/recipes.h"
+#include "apps/support/training_state.h"
 #include "engine/names.h"
 #include "nn/weights.h"
 
@@ -32,6 +33,59 @@ std::vector<std::string> with_recipe(const std::vector<std::string>& arguments, 
   return arguments;  // none, or an unknown one, which the flag's check reports
 }
 
+/// The folder of the run to go on with; empty where a new one is to be started.
+std::filesystem::path folder_to_resume(const TrainerOptions& options) {
+  namespace fs = std::filesystem;
+  std::error_code error;
+  if (options.resume.empty()) return {};
+  if (options.resume != "auto") {
+    ENSURE(has_state(options.resume), options.resume, ": holds no state of a training to go on from");
+    return options.resume;
+  }
+  if (!options.experiment.empty()) {
+    const fs::path folder = fs::path(options.output) / options.experiment;
+    return fs::is_directory(folder, error) ? folder : fs::path();
+  }
+  fs::path newest;
+  fs::file_time_type time{};
+  for (const fs::directory_entry& entry : fs::directory_iterator(options.output, error)) {
+    const fs::path state = entry.path() / "last.state.safetensors";
+    if (!has_state(entry.path())) continue;
+    const fs::file_time_type its = fs::last_write_time(fs::exists(state, error) ? state : entry.path(), error);
+    if (newest.empty() || its > time) newest = entry.path(), time = its;
+  }
+  return newest;
+}
+
+/// Flags that may differ when a run goes on: they do not change what it comes to.
+bool is_free(const std::string& name) {
+  const std::vector<std::string> names{"threads",      "workers",  "device",           "data-dir",
+                                       "download",     "data-url", "experiment",       "output",
+                                       "log-interval", "resume",   "recovery-interval"};
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+std::vector<std::string> arguments_from(const Arguments& stored) {
+  std::vector<std::string> arguments;
+  for (const Argument& argument : stored) {
+    if (argument.value.empty() || (is_free(argument.name) && argument.name != "data-dir")) continue;
+    arguments.push_back(engine::text("--", argument.name, "=", argument.value));
+  }
+  return arguments;
+}
+
+/// An Error where a run would go on in another way than it began.
+void require_same(const Arguments& before, const Arguments& now) {
+  for (const Argument& argument : now) {
+    const auto found =
+        std::find_if(before.begin(), before.end(), [&](const Argument& b) { return b.name == argument.name; });
+    if (is_free(argument.name) || (found != before.end() && found->value == argument.value)) continue;
+    throw UsageError(engine::text("--", argument.name, " ", argument.value, ": the run was started with ",
+                                  found == before.end() ? "none" : found->value,
+                                  "; one that is resumed goes on as it was"));
+  }
+}
+
 }  // namespace
 
 int run_training(int argc, char** argv, const char* name, const std::string& description,
@@ -51,10 +105,19 @@ int run_training(int argc, char** argv, const char* name, const std::string& des
     add_data_flags(line, pictures, datasets);
     add_training_data_flags(line, pictures);
     add_trainer_flags(line, options);
-    if (!line.parse(with_recipe({argv + 1, argv + argc}, recipes))) return;
+    const std::vector<std::string> given(argv + 1, argv + argc);
+    if (!line.parse(with_recipe(given, recipes))) return;
     if (recipe == "list") return print_recipes(recipes);
     if (options.model.model == "list") return print_models();
 
+    const std::filesystem::path resumed = folder_to_resume(options);
+    Arguments before;
+    if (has_state(resumed)) {
+      before = StateFiles(resumed).arguments();
+      std::vector<std::string> all = arguments_from(before);
+      all.insert(all.end(), given.begin(), given.end());
+      line.parse(with_recipe(all, recipes));
+    }
     if (!options.init_checkpoint.empty()) nn::weight_info(options.init_checkpoint);  // before the data are read
     for (const Recipe& one : recipes) {
       if (one.name == recipe && one.pretrained && options.init_checkpoint.empty()) {
@@ -65,7 +128,8 @@ int run_training(int argc, char** argv, const char* name, const std::string& des
     const data::Dataset train_set = load_train(pictures), test_set = load(pictures, data::Split::test);
     tell_skipped(train_set);
     tell_skipped(test_set);
-    train(options, line.values(), train_set, test_set);
+    if (!before.empty()) require_same(before, line.values());
+    train(options, line.values(), train_set, test_set, resumed);
   });
 }
 

@@ -16,10 +16,12 @@ struct Outcome {
   std::string out, err;
 };
 
-/// Runs one of the programs in build/apps with a shell's arguments, in a folder.
-inline Outcome run_program(const std::string& program, const std::string& arguments, const Scratch& scratch) {
-  const std::string command = "cd '" + scratch.path.string() + "' && '" DEMIX_APPS "/" + program + "' " + arguments +
-                              " > out.txt 2> err.txt < /dev/null";
+/// Runs one of the programs in build/apps with a shell's arguments, in a folder; by another program where that is
+/// given, such as "timeout 1".
+inline Outcome run_program(const std::string& program, const std::string& arguments, const Scratch& scratch,
+                           const std::string& by = "") {
+  const std::string command = "cd '" + scratch.path.string() + "' && " + by + " '" DEMIX_APPS "/" + program + "' " +
+                              arguments + " > out.txt 2> err.txt < /dev/null";
   const int status = std::system(command.c_str());
   if (!WIFEXITED(status)) throw std::runtime_error(program + " " + arguments + ": killed");
   return {WEXITSTATUS(status), content(scratch.path / "out.txt"), content(scratch.path / "err.txt")};

@@ -1,0 +1,139 @@
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cstdio>
+
+#include "tests/support/program.h"
+
+// A run that is stopped at any moment goes on to the very same end.
+
+using support::content;
+using support::Outcome;
+using support::run_program;
+using support::Scratch;
+
+namespace fs = std::filesystem;
+
+namespace {
+
+const std::string short_run =
+    "--threads 1 --shapes-train 160 --shapes-test 60 -b 20 --epochs 3 --mix cutmix --loss dm --model-ema "
+    "--recovery-interval 3 ";
+
+/// A run that nobody stops.
+void run_whole(const Scratch& scratch, const std::string& arguments) {
+  REQUIRE(run_program("train_cifar", arguments + "--experiment whole", scratch).exit_code == 0);
+}
+
+void check_same(const Scratch& scratch, const std::string& name) {
+  for (const char* file : {"summary.csv", "last.safetensors", "last.ema.safetensors"}) {
+    const std::string whole = content(scratch.path / "output/whole" / file);
+    CHECK(whole.size() > 100);
+    CHECK_MESSAGE((content(scratch.path / "output" / name / file) == whole), name, "/", file);
+  }
+}
+
+/// A prefix that ends a program by a signal after some time, if it is still there.
+std::string ended_by(const char* signal, int milliseconds) {
+  char text[64];
+  std::snprintf(text, sizeof text, "timeout --preserve-status -s %s %d.%03d", signal, milliseconds / 1000,
+                milliseconds % 1000);
+  return text;
+}
+
+/// A prefix that sends a program a signal after its fifth step; it has to log each.
+std::string ended_in_training_by(const std::string& signal) {
+  return "sh -c '\"$0\" \"$@\" & until grep -qs \"step 5/\" err.txt; do sleep 0.01; done; kill -" + signal +
+         " $!; wait $!'";
+}
+
+}  // namespace
+
+TEST_CASE("a run that is killed again and again comes to the same bits") {
+  const Scratch scratch("kills");
+  run_whole(scratch, short_run);
+  int kills = 0, code = 137;
+  for (; code == 137 && kills < 60; ++kills) {
+    code = run_program("train_cifar", short_run + "--experiment killed --resume auto", scratch,
+                       ended_by("KILL", 60 + 37 * (kills * 7 % 11)))
+               .exit_code;
+  }
+  REQUIRE(code == 0);
+  CHECK(kills > 1);
+  check_same(scratch, "killed");
+}
+
+TEST_CASE("SIGINT and SIGTERM save a run and say how it goes on") {
+  const Scratch scratch("signals");
+  const std::string long_run =
+      "--threads 1 --shapes-train 1000 --shapes-test 60 -b 20 --epochs 1 --model-ema --log-interval 1 ";
+  run_whole(scratch, long_run);
+  for (const auto& [name, code] : {std::pair{std::string("INT"), 130}, {std::string("TERM"), 143}}) {
+    const Outcome stopped =
+        run_program("train_cifar", long_run + "--experiment " + name, scratch, ended_in_training_by(name));
+    CHECK(stopped.exit_code == code);
+    CHECK(stopped.err.ends_with("saved; goes on with: --resume output/" + name + "\n"));
+    CHECK(fs::exists(scratch.path / "output" / name / "last.state.safetensors"));
+    CHECK_FALSE(fs::exists(scratch.path / "output" / name / "last.safetensors"));
+    // The run knows its own arguments.
+    const Outcome rest = run_program("train_cifar", "--resume output/" + name, scratch);
+    CHECK_MESSAGE(rest.exit_code == 0, rest.err);
+    check_same(scratch, name);
+  }
+}
+
+TEST_CASE("of a damaged state the one before it is used") {
+  const Scratch scratch("damaged");
+  run_whole(scratch, short_run);
+  int code = 0;
+  for (int wait = 200; code != 137 && wait < 2000; wait += 100) {
+    fs::remove_all(scratch.path / "output/x");
+    code = run_program("train_cifar", short_run + "--experiment x", scratch, ended_by("KILL", wait)).exit_code;
+    if (!fs::exists(scratch.path / "output/x/previous.state.safetensors")) code = 0;
+  }
+  REQUIRE(code == 137);
+  const fs::path last = scratch.path / "output/x/last.state.safetensors";
+  std::string bytes = content(last);
+  REQUIRE(!bytes.empty());
+  bytes[bytes.size() - 1000] = static_cast<char>(bytes[bytes.size() - 1000] ^ 1);
+  std::ofstream(last, std::ios::binary) << bytes;
+  const Outcome rest = run_program("train_cifar", "--resume output/x", scratch);
+  CHECK(rest.exit_code == 0);
+  CHECK(rest.err.find("is damaged: its SHA-256 is another one; the one before it is used\n") != std::string::npos);
+  check_same(scratch, "x");
+}
+
+TEST_CASE("what cannot be resumed is refused in one line, and nothing is changed") {
+  const Scratch scratch("refused");
+  REQUIRE(run_program("train_cifar", short_run + "--experiment whole", scratch).exit_code == 0);
+  const fs::path folder = scratch.path / "output/whole", state = folder / "last.state.safetensors";
+  const std::string summary = content(folder / "summary.csv"), weights = content(folder / "last.safetensors");
+  const auto refused = [&](const std::string& arguments, int code, const std::string& part,
+                           const std::string& before = "") {
+    const Outcome run = run_program("train_cifar", arguments, scratch, before);
+    CAPTURE(arguments);
+    CHECK(run.exit_code == code);
+    CHECK_MESSAGE(run.err.find(part) != std::string::npos, run.err);
+    CHECK(std::count(run.err.begin(), run.err.end(), '\n') == 1);
+    CHECK((content(folder / "summary.csv") == summary));
+    CHECK((content(folder / "last.safetensors") == weights));
+  };
+  refused("--resume output/whole --lr 0.2", 2,
+          "--lr 0.2: the run was started with 0.1; one that is resumed goes on as");
+  refused("--resume output/whole --model linear", 2, "--model linear: the run was started with resnet20");
+  refused("--resume output", 1, "output: holds no state of a training to go on from");
+  refused(short_run + "--experiment whole", 1, "exists already and is left as it is");
+  refused("--resume output/whole", 1, "output/whole: another process is training in it", "flock output/whole");
+  std::string bytes = content(state);
+  const std::string key = "\"demix-state\":\"1\"";
+  REQUIRE(bytes.find(key) != std::string::npos);
+  fs::remove(folder / "previous.state.safetensors");
+  bytes[bytes.find(key) + key.size() - 2] = '9';
+  std::ofstream(state, std::ios::binary) << bytes;
+  refused("--resume output/whole", 1, "is a state of version 9, and this is 1");
+
+  // Where there is nothing to go on with, auto starts anew.
+  const Outcome fresh = run_program("train_cifar", short_run + "--experiment fresh --resume auto", scratch);
+  CHECK(fresh.exit_code == 0);
+  CHECK((content(scratch.path / "output/fresh/last.safetensors") == weights));
+}

@@ -241,7 +241,8 @@ TEST_CASE("an existing run folder is never overwritten, and two unnamed runs get
   const std::string before = content(scratch.path / "output/x/summary.csv");
   const Outcome again = run_program("train_cifar", arguments + "--experiment x --seed 9", scratch);
   CHECK(again.exit_code == 1);
-  CHECK(again.err == "train_cifar: output/x: exists already and is left as it is; choose another --experiment\n");
+  CHECK(again.err ==
+        "train_cifar: output/x: exists already and is left as it is; choose another --experiment, or --resume it\n");
   CHECK(content(scratch.path / "output/x/summary.csv") == before);
   for (int i = 0; i < 2; ++i) CHECK(run_program("train_cifar", arguments, scratch).exit_code == 0);
   CHECK(std::distance(fs::directory_iterator(scratch.path / "output"), {}) == 3);

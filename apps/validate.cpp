@@ -26,13 +26,18 @@ class Predictions {
     for (const std::string& name : set.classes) text_ += engine::text(",", apps::csv_field(name));
     text_ += "\n";
   }
-  void add(int label, int guess, const float* logits) {
-    text_ += set_.files.empty() ? std::to_string(at_) : apps::csv_field(set_.files[at_].string());
-    text_ += "," + apps::csv_field(set_.classes[static_cast<size_t>(label)]) + "," +
-             apps::csv_field(set_.classes[static_cast<size_t>(guess)]);
-    for (size_t k = 0; k < set_.classes.size(); ++k) text_ += apps::format(",%.9g", logits[k]);
-    text_ += "\n";
-    ++at_;
+  void add(const std::vector<int>& labels, const float* logits) {
+    const size_t classes = set_.classes.size();
+    for (const int label : labels) {
+      const auto guess = static_cast<size_t>(apps::best_class(logits, static_cast<int>(classes)));
+      text_ += set_.files.empty() ? std::to_string(at_) : apps::csv_field(set_.files[at_].string());
+      for (const size_t name : {static_cast<size_t>(label), guess}) {
+        text_ += engine::text(",", apps::csv_field(set_.classes[name]));
+      }
+      for (size_t k = 0; k < classes; ++k) text_ += apps::format(",%.9g", *logits++);
+      text_ += "\n";
+      ++at_;
+    }
   }
   const std::string& text() const { return text_; }
 
@@ -134,13 +139,8 @@ int main(int argc, char** argv) {
     const apps::Stopwatch watch;
     const apps::Evaluation evaluation =
         apps::evaluate(*network, loader, [&](const data::Batch& batch, const engine::Tensor& logits) {
-          for (int64_t i = 0; i < batch.count(); ++i) {
-            const float* row = logits.data() + i * classes;
-            const int label = batch.labels[static_cast<size_t>(i)],
-                      guess = apps::best_class(row, static_cast<int>(classes));
-            confusion.add(label, guess);
-            if (!predictions_file.empty()) predictions.add(label, guess, row);
-          }
+          confusion.add(batch.labels, logits.data());
+          if (!predictions_file.empty()) predictions.add(batch.labels, logits.data());
         });
     const double seconds = watch.seconds(), speed = static_cast<double>(set.count()) / seconds;
 

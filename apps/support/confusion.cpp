@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <tuple>
 
+#include "apps/support/evaluation.h"
 #include "apps/support/format.h"
 #include "engine/error.h"
 
@@ -16,6 +17,13 @@ std::string csv_field(const std::string& text) {
     quoted += letter;
   }
   return quoted + "\"";
+}
+
+void Confusion::add(const std::vector<int>& labels, const float* logits) {
+  for (const int label : labels) {
+    add(label, best_class(logits, static_cast<int>(classes_.size())));
+    logits += classes_.size();
+  }
 }
 
 std::string Confusion::csv() const {

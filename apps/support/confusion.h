@@ -14,6 +14,9 @@ class Confusion {
 
   void add(int truth, int guess) { ++counts_[static_cast<size_t>(truth)][static_cast<size_t>(guess)]; }
 
+  /// A batch of labels, each with a row of logits, of which the highest is the guess.
+  void add(const std::vector<int>& labels, const float* logits);
+
   /// A row for every true class, a column for every predicted one.
   const std::vector<std::vector<int64_t>>& counts() const { return counts_; }
 

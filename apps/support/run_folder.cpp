@@ -9,6 +9,8 @@
 #include <cmath>
 #include <cstring>
 #include <ctime>
+#include <nlohmann/json.hpp>
+#include <sstream>
 
 #include "apps/support/format.h"
 #include "engine/error.h"
@@ -18,6 +20,7 @@ namespace apps {
 namespace {
 
 namespace fs = std::filesystem;
+using nlohmann::json;
 
 std::string time_stamp() {
   const std::time_t now = std::time(nullptr);
@@ -55,10 +58,10 @@ RunFolder RunFolder::make(const fs::path& output, const std::string& experiment,
   }
   ENSURE(!error, path.string(), ": the run folder cannot be made: ", error.message(), "; choose another --output");
   ENSURE(made, path.string(), ": exists already and is left as it is; choose another --experiment, or --resume it");
-  return {path, {}};
+  return {path, {}, 0};
 }
 
-RunFolder::RunFolder(const fs::path& path, std::vector<std::string> rows)
+RunFolder::RunFolder(const fs::path& path, std::vector<std::string> rows, int64_t step)
     : path_(path),
       lock_(std::make_unique<engine::Descriptor>(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC))),
       rows_(std::move(rows)) {
@@ -69,6 +72,15 @@ RunFolder::RunFolder(const fs::path& path, std::vector<std::string> rows)
   for (const std::string& row : rows_) text += row + "\n";
   engine::write_file(summary, text);
   summary_.open(summary, std::ios::app);
+
+  std::string kept;
+  std::ifstream lines(path_ / "metrics.jsonl");
+  for (std::string line; std::getline(lines, line);) {
+    const json entry = json::parse(line, nullptr, false);
+    if (entry.is_object() && entry.value("step", step + 1) <= step) kept += line + "\n";
+  }
+  engine::write_file(path_ / "metrics.jsonl", kept);
+  metrics_.open(path_ / "metrics.jsonl", std::ios::app);
 }
 
 void RunFolder::write_arguments(const Arguments& arguments) const {
@@ -79,6 +91,33 @@ void RunFolder::write_arguments(const Arguments& arguments) const {
     file += name + ": " + yaml(argument) + "\n";
   }
   engine::write_file(path_ / "args.yaml", file);
+}
+
+void RunFolder::log(const StepMetrics& m) {
+  const nlohmann::ordered_json entry{{"epoch", m.epoch},
+                                     {"step", m.step},
+                                     {"loss", m.loss},
+                                     {"lr", m.lr},
+                                     {"images_per_second", std::round(10 * m.images_per_second) / 10},
+                                     {"data_wait", std::round(1e5 * m.data_wait) / 1e5}};
+  metrics_ << entry.dump() << std::endl;
+  ENSURE(metrics_, (path_ / "metrics.jsonl").string(), ": cannot be written: ", std::strerror(errno));
+}
+
+std::vector<int64_t> RunFolder::best_epochs(size_t most) const {
+  std::vector<std::pair<double, int64_t>> order;  // -top-1, number
+  for (const std::string& row : rows_) {
+    std::istringstream fields(row);
+    std::string field;
+    std::getline(fields, field, ',');
+    const int64_t epoch = std::stoll(field);
+    for (int i = 0; i < 3; ++i) std::getline(fields, field, ',');
+    order.emplace_back(-std::stod(field), epoch);
+  }
+  std::sort(order.begin(), order.end());
+  std::vector<int64_t> epochs;
+  for (size_t i = 0; i < std::min(most, order.size()); ++i) epochs.push_back(order[i].second);
+  return epochs;
 }
 
 void RunFolder::append(const EpochSummary& row) {

@@ -26,29 +26,40 @@ struct EpochSummary {
   double lr;                      // of the last step
 };
 
-/// The folder a run writes to, by timm's names: args.yaml, summary.csv, last.safetensors. No two processes can have the
-/// same one at once.
+/// One line of metrics.jsonl, after some steps of an epoch.
+struct StepMetrics {
+  int64_t epoch, step;  // from 1
+  double loss, lr;      // mean of the epoch so far; of this step
+  double images_per_second, data_wait;
+};
+
+/// The folder a run writes to, by timm's names: args.yaml, summary.csv, metrics.jsonl, env.json, and weights. No two
+/// processes can have the same one at once.
 class RunFolder {
  public:
   /// Makes <output>/<experiment>, or where that is empty <output>/<time>-<label>. An Error where it exists or cannot be
   /// made.
   static RunFolder make(const std::filesystem::path& output, const std::string& experiment, const std::string& label);
 
-  /// Takes one that is there, with these rows in its summary and no others.
-  RunFolder(const std::filesystem::path& path, std::vector<std::string> rows);
+  /// Takes one that is there, with these rows in its summary and no others, and no metrics of later steps than `step`.
+  RunFolder(const std::filesystem::path& path, std::vector<std::string> rows, int64_t step);
 
   const std::filesystem::path& path() const { return path_; }
   void write_arguments(const Arguments& arguments) const;
   void append(const EpochSummary& row);  // written when it returns
+  void log(const StepMetrics& metrics);
 
   /// The rows of summary.csv so far.
   const std::vector<std::string>& rows() const { return rows_; }
+
+  /// The numbers of the epochs with the highest eval_top1, best first, of equal ones the earlier first.
+  std::vector<int64_t> best_epochs(size_t most) const;
 
  private:
   std::filesystem::path path_;
   std::unique_ptr<engine::Descriptor> lock_;
   std::vector<std::string> rows_;
-  std::ofstream summary_;
+  std::ofstream summary_, metrics_;
 };
 
 }  // namespace apps

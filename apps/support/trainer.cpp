@@ -6,12 +6,16 @@
 #include <optional>
 
 #include "apps/support/checkpoint.h"
+#include "apps/support/confusion.h"
+#include "apps/support/environment.h"
 #include "apps/support/evaluation.h"
 #include "apps/support/format.h"
 #include "apps/support/interrupt.h"
 #include "apps/support/progress.h"
+#include "apps/support/sheet.h"
 #include "apps/support/training_state.h"
 #include "data/loader.h"
+#include "engine/file.h"
 #include "engine/names.h"
 #include "engine/ops.h"
 #include "engine/parallel.h"
@@ -39,6 +43,37 @@ std::string percent(double value) { return std::isnan(value) ? "-" : format("%.2
 nn::State prefixed(const std::string& prefix, nn::State state) {
   for (nn::Entry& entry : state) entry.name.insert(0, prefix);
   return state;
+}
+
+/// A sheet of training images before and after mixing, as images/mixed.png.
+void write_mixed_sheet(const data::Dataset& set, const TrainerOptions& o, const mixup::Policy& policy,
+                       const std::filesystem::path& folder) {
+  Loader loader(set, {.batch = std::min<int64_t>(8, set.count()), .train = true, .seed = o.seed, .workers = 0});
+  loader.start(0);
+  Batch batch;
+  loader.next(batch);
+  Rng rng(o.seed, Purpose::mix);
+  const mixup::Plan plan = policy(batch, rng);
+  std::filesystem::create_directories(folder);
+  sheet(set,
+        {sheet_row("image", set, batch, mixup::unmixed(batch).partner), sheet_row("partner", set, batch, plan.partner),
+         mixed_sheet_row("mixed", set, batch, plan)},
+        o.mixing.mix + " on " + set.name)
+      .save(folder / "mixed.png");
+}
+
+/// Saves the weights where the epoch that just ended is one of the best, as checkpoint-<epoch>, and as model_best where
+/// it is the best; removes those of an epoch that no longer is.
+void keep_best(const RunFolder& run, size_t most, const nn::Module& network, const nn::Metadata& metadata) {
+  const auto path = [&](int64_t epoch) { return run.path() / engine::text("checkpoint-", epoch, ".safetensors"); };
+  const auto epoch = static_cast<int64_t>(run.rows().size());
+  const std::vector<int64_t> best = run.best_epochs(most + 1);
+  if (best[0] == epoch) nn::save_weights(network, run.path() / "model_best.safetensors", metadata);
+  const auto rank = static_cast<size_t>(std::find(best.begin(), best.end(), epoch) - best.begin());
+  if (rank >= most) return;
+  nn::save_weights(network, path(epoch), metadata);
+  std::error_code error;
+  if (best.size() > most) std::filesystem::remove(path(best.back()), error);
 }
 
 int64_t steps_of(double epochs, int64_t updates) { return std::llround(epochs * static_cast<double>(updates)); }
@@ -100,6 +135,8 @@ void add_trainer_flags(CommandLine& line, TrainerOptions& o) {
   line.add("--recovery-interval", o.recovery_interval,
            "Steps after which a run is saved, beside the end of each epoch; 0: none")
       ->check(between(0, 1e12));
+  line.add("--checkpoint-hist", o.checkpoint_hist, "How many of the best epochs' weights are kept")
+      ->check(between(0, 1e6));
   line.add("--log-interval,--print-freq", o.log_interval, "Steps between two lines where stderr is no terminal")
       ->check(between(1, 1e9));
 }
@@ -166,9 +203,11 @@ void train(const TrainerOptions& o, const Arguments& arguments, const data::Data
     optimizer->set_steps(at.step);
   }
   RunFolder run = resumed.empty() ? RunFolder::make(o.output, o.experiment, o.model.model + "-" + train_set.name)
-                                  : RunFolder(resumed, at.rows);
+                                  : RunFolder(resumed, at.rows, at.step);
   const StateFiles states(run.path());
   run.write_arguments(arguments);
+  engine::write_file(run.path() / "env.json", json_text(environment(train_set, test_set), 2) + "\n");
+  if (o.mixing.mix != "none") write_mixed_sheet(train_set, o, always, run.path() / "images");
   for (const Argument& argument : arguments) std::printf("%-16s %s\n", argument.name.c_str(), argument.value.c_str());
   std::printf("\n%s: %ld parameters; %s: %ld training and %ld test images, %ld classes\n\n", o.model.model.c_str(),
               nn::count_parameters(*network), train_set.name.c_str(), train_set.count(), test_set.count(), classes);
@@ -220,6 +259,9 @@ void train(const TrainerOptions& o, const Arguments& arguments, const data::Data
       progress.show({at.epoch + 1, o.epochs, at.step - first_step, last_step - first_step,
                      at.loss_sum / static_cast<double>(at.batches), at.lr, speed(),
                      static_cast<double>((steps - at.step) * o.accumulate * o.batch_size) / speed(), waited()});
+      if (at.step % o.log_interval == 0 || at.step == last_step) {
+        run.log({at.epoch + 1, at.step, at.loss_sum / static_cast<double>(at.batches), at.lr, speed(), waited()});
+      }
       if (at.step == last_step) break;  // saved below
       const bool due = o.recovery_interval > 0 && at.step % o.recovery_interval == 0;
       if (due) save();
@@ -231,7 +273,12 @@ void train(const TrainerOptions& o, const Arguments& arguments, const data::Data
     save();  // evaluated again, with the same result, if that is as far as it comes
     stop_if_interrupted(true);
     progress.note("evaluating");
-    evaluation = evaluate(judged, test_loader, [&](const Batch&, const engine::Tensor&) { stop_if_interrupted(true); });
+    Confusion confusion(test_set.classes);
+    evaluation = evaluate(judged, test_loader, [&](const Batch& batch, const engine::Tensor& logits) {
+      stop_if_interrupted(true);
+      confusion.add(batch.labels, logits.data());
+    });
+    engine::write_file(run.path() / "confusion.csv", confusion.csv());
     MixedEvaluation mixed{NAN, NAN};
     if (o.mixing.mix != "none") mixed = evaluate_mixed(judged, test_loader, always);
     progress.clear();
@@ -239,6 +286,7 @@ void train(const TrainerOptions& o, const Arguments& arguments, const data::Data
     const double train_loss = at.loss_sum / static_cast<double>(at.batches);
     run.append(
         {at.epoch + 1, train_loss, evaluation.loss, evaluation.top1, evaluation.top5, mixed.top1, mixed.top2, at.lr});
+    keep_best(run, static_cast<size_t>(o.checkpoint_hist), judged, metadata);
     std::printf("%5ld  %10.4f  %9.4f  %8.2f  %8.2f  %11s  %11s  %8.5f  %8.0f  %8.1f%%  %6s\n", at.epoch + 1, train_loss,
                 evaluation.loss, evaluation.top1, evaluation.top5, percent(mixed.top1).c_str(),
                 percent(mixed.top2).c_str(), at.lr, images_per_second, 100 * data_wait,

@@ -37,7 +37,7 @@ struct TrainerOptions {
   std::string device = "cpu", conv = "auto";
   std::string output = "output", experiment;
   std::string resume;  // a run folder, or "auto"
-  int64_t recovery_interval = 0;
+  int64_t recovery_interval = 0, checkpoint_hist = 3;
   int64_t log_interval = 50;
 };
 

@@ -26,7 +26,10 @@ void run_whole(const Scratch& scratch, const std::string& arguments) {
 }
 
 void check_same(const Scratch& scratch, const std::string& name) {
-  for (const char* file : {"summary.csv", "last.safetensors", "last.ema.safetensors"}) {
+  CHECK(std::distance(fs::directory_iterator(scratch.path / "output" / name), {}) >=
+        std::distance(fs::directory_iterator(scratch.path / "output/whole"), {}));
+  for (const char* file :
+       {"summary.csv", "last.safetensors", "last.ema.safetensors", "model_best.safetensors", "confusion.csv"}) {
     const std::string whole = content(scratch.path / "output/whole" / file);
     CHECK(whole.size() > 100);
     CHECK_MESSAGE((content(scratch.path / "output" / name / file) == whole), name, "/", file);

@@ -1,6 +1,8 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
+#include <sstream>
 #include <vector>
 
 #include "tests/support/program.h"
@@ -232,6 +234,50 @@ TEST_CASE("training can start from the weights of another run") {
                     scratch)
             .exit_code == 0);
   CHECK((content(scratch.path / "output/a/last.safetensors") == content(scratch.path / "output/b/last.safetensors")));
+}
+
+TEST_CASE("a run folder holds the steps, the environment, the best weights, the confusion matrix and a sheet") {
+  const Scratch scratch("holds");
+  const Outcome run = run_program("train_cifar",
+                                  "--shapes-train 100 --shapes-test 40 -b 20 --epochs 6 --lr 0.3 --mix cutmix "
+                                  "--log-interval 2 --checkpoint-hist 2 --experiment x",
+                                  scratch);
+  REQUIRE_MESSAGE(run.exit_code == 0, run.err);
+  const fs::path folder = scratch.path / "output/x";
+  std::istringstream metrics(content(folder / "metrics.jsonl"));
+  std::vector<int64_t> steps;
+  for (std::string line; std::getline(metrics, line);) {
+    const auto entry = nlohmann::json::parse(line);
+    steps.push_back(entry["step"]);
+    CHECK(entry["epoch"] == (steps.back() + 4) / 5);
+    for (const char* name : {"loss", "lr", "images_per_second", "data_wait"}) CHECK(entry[name].is_number());
+  }
+  CHECK(steps == std::vector<int64_t>{2, 4, 5, 6, 8, 10, 12, 14, 15, 16, 18, 20, 22, 24, 25, 26, 28, 30});
+  const auto environment = nlohmann::json::parse(content(folder / "env.json"));
+  CHECK(environment["data"]["train"]["images"] == 100);
+  CHECK(environment["data"]["train"]["sha256"].get<std::string>().size() == 64);
+  CHECK(environment["data"]["train"]["sha256"] != environment["data"]["test"]["sha256"]);
+  CHECK(content(folder / "images/mixed.png").starts_with("\x89PNG"));
+  CHECK(content(folder / "confusion.csv").starts_with("true \\ predicted,circle,"));
+
+  // The two best epochs by the summary, of equal ones the earlier.
+  std::istringstream summary(content(folder / "summary.csv"));
+  std::vector<std::pair<double, int64_t>> order;
+  std::string line;
+  std::getline(summary, line);
+  while (std::getline(summary, line)) {
+    std::istringstream fields(line);
+    std::string field;
+    for (int i = 0; i < 4; ++i) std::getline(fields, field, ',');
+    order.emplace_back(-std::stod(field), static_cast<int64_t>(order.size()) + 1);
+  }
+  std::sort(order.begin(), order.end());
+  for (size_t i = 0; i < order.size(); ++i) {
+    const fs::path file = folder / ("checkpoint-" + std::to_string(order[i].second) + ".safetensors");
+    CHECK(fs::exists(file) == (i < 2));
+    if (i == 0) CHECK((content(file) == content(folder / "model_best.safetensors")));
+    if (order[i].second == 6 && i < 2) CHECK((content(file) == content(folder / "last.safetensors")));
+  }
 }
 
 TEST_CASE("an existing run folder is never overwritten, and two unnamed runs get two folders") {

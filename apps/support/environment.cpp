@@ -1,0 +1,63 @@
+#include "apps/support/environment.h"
+
+#include <sys/utsname.h>
+
+#include <CLI/Version.hpp>
+#include <Eigen/Core>
+#include <fstream>
+
+#include "data/checksum.h"
+#include "engine/error.h"
+#include "engine/parallel.h"
+
+namespace apps {
+namespace {
+
+using nlohmann::ordered_json;
+
+#if defined(__AVX512F__)
+constexpr const char* instructions = "AVX-512";
+#elif defined(__AVX2__)
+constexpr const char* instructions = "AVX2";
+#else
+constexpr const char* instructions = "SSE2";
+#endif
+
+/// A line of /proc/cpuinfo, such as "model name".
+std::string processor(const std::string& key) {
+  std::ifstream in("/proc/cpuinfo");
+  for (std::string line; std::getline(in, line);) {
+    if (line.starts_with(key) && line.find(": ") != std::string::npos) return line.substr(line.find(": ") + 2);
+  }
+  return "unknown";
+}
+
+std::string_view bytes_of(const auto& values) {
+  return {reinterpret_cast<const char*>(values.data()), values.size() * sizeof values[0]};
+}
+
+ordered_json describe(const data::Dataset& set) {
+  std::string names;
+  for (const auto& file : set.files) names += file.filename().string() + "\n";
+  const std::string pictures = set.files.empty() ? data::checksum_of(bytes_of(set.pixels)) : data::checksum_of(names);
+  return {{"images", set.count()}, {"sha256", pictures}, {"labels_sha256", data::checksum_of(bytes_of(set.labels))}};
+}
+
+}  // namespace
+
+ordered_json environment(const data::Dataset& train_set, const data::Dataset& test_set) {
+  utsname system{};
+  uname(&system);
+  return {{"revision", DEMIX_REVISION},
+          {"compiler", __VERSION__},
+          {"instructions", instructions},
+          {"system", engine::text(system.sysname, " ", system.release, " ", system.machine)},
+          {"processor", processor("model name")},
+          {"processor_flags", processor("flags")},
+          {"threads", engine::threads()},
+          {"eigen", engine::text(EIGEN_WORLD_VERSION, ".", EIGEN_MAJOR_VERSION, ".", EIGEN_MINOR_VERSION)},
+          {"cli11", CLI11_VERSION},
+          {"data", {{"name", train_set.name}, {"train", describe(train_set)}, {"test", describe(test_set)}}}};
+}
+
+}  // namespace apps

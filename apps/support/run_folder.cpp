@@ -44,6 +44,38 @@ std::string yaml(const Argument& argument) {
 
 }  // namespace
 
+Arguments read_arguments(const fs::path& path) {
+  Arguments arguments;
+  std::istringstream lines(engine::read_file(path));
+  int number = 0;
+  for (std::string line; std::getline(lines, line);) {
+    ++number;
+    if (!line.empty() && line.back() == '\r') line.pop_back();
+    if (line.empty() || line[0] == '#') continue;
+    const size_t colon = line.find(':');
+    const size_t begin =
+        std::min(line.find_first_not_of(' ', colon == std::string::npos ? colon : colon + 1), line.size());
+    ENSURE(colon != std::string::npos && colon > 0 && line.find(' ') > colon, path.string(), ": line ", number,
+           ": not 'name: value'");
+    Argument argument{line.substr(0, colon), line.substr(begin), false};
+    std::replace(argument.name.begin(), argument.name.end(), '_', '-');
+    std::string& value = argument.value;
+    if (value.starts_with('\'')) {
+      ENSURE(value.size() >= 2 && value.ends_with('\''), path.string(), ": line ", number, ": the quote is not closed");
+      value = value.substr(1, value.size() - 2);
+      for (size_t at = 0; (at = value.find("\'\'", at)) != std::string::npos; ++at) value.erase(at, 1);
+      argument.is_text = true;
+    } else if (value.starts_with('"')) {
+      ENSURE(value.size() >= 2 && value.ends_with('"') && value.find('\\') == std::string::npos, path.string(),
+             ": line ", number, ": text in double quotes with escapes is not read; use single ones");
+      value = value.substr(1, value.size() - 2);
+      argument.is_text = true;
+    }
+    arguments.push_back(argument);
+  }
+  return arguments;
+}
+
 RunFolder RunFolder::make(const fs::path& output, const std::string& experiment, const std::string& label) {
   std::error_code error;
   fs::create_directories(output, error);

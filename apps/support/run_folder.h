@@ -17,6 +17,9 @@ struct Argument {
 };
 using Arguments = std::vector<Argument>;
 
+/// The arguments in an args.yaml; an Error names the file and the line that is not "name: value".
+Arguments read_arguments(const std::filesystem::path& path);
+
 /// One row of summary.csv, an epoch.
 struct EpochSummary {
   int64_t epoch;  // from 1

@@ -12,13 +12,21 @@
 namespace apps {
 namespace {
 
+/// What stands behind a flag on a command line, the last time; empty where it is not there.
+std::string value_of(const std::vector<std::string>& arguments, const std::vector<std::string>& flags) {
+  std::string value;
+  for (size_t i = 0; i < arguments.size(); ++i) {
+    for (const std::string& flag : flags) {
+      if (arguments[i].starts_with(flag + "=")) value = arguments[i].substr(flag.size() + 1);
+      if (arguments[i] == flag && i + 1 < arguments.size()) value = arguments[i + 1];
+    }
+  }
+  return value;
+}
+
 /// The command line with the arguments of the recipe that it names before it, so that the others win.
 std::vector<std::string> with_recipe(const std::vector<std::string>& arguments, const std::vector<Recipe>& recipes) {
-  std::string name;
-  for (size_t i = 0; i < arguments.size(); ++i) {
-    if (arguments[i].starts_with("--recipe=")) name = arguments[i].substr(9);
-    if (arguments[i] == "--recipe" && i + 1 < arguments.size()) name = arguments[i + 1];
-  }
+  const std::string name = value_of(arguments, {"--recipe"});
   for (const Recipe& recipe : recipes) {
     if (recipe.name != name) continue;
     std::vector<std::string> all = arguments_of(recipe);
@@ -65,13 +73,29 @@ bool is_free(const std::string& name) {
   return std::find(names.begin(), names.end(), name) != names.end();
 }
 
-std::vector<std::string> arguments_from(const Arguments& stored) {
+/// They as a command line; those that are free only where that is wanted, and --data-dir.
+std::vector<std::string> arguments_from(const Arguments& stored, bool free_ones) {
   std::vector<std::string> arguments;
   for (const Argument& argument : stored) {
-    if (argument.value.empty() || (is_free(argument.name) && argument.name != "data-dir")) continue;
+    if (argument.value.empty() || (!free_ones && is_free(argument.name) && argument.name != "data-dir")) continue;
     arguments.push_back(engine::text("--", argument.name, "=", argument.value));
   }
   return arguments;
+}
+
+/// The arguments in a file, but for the run folder's; an Error where one is not known.
+std::vector<std::string> configuration(const std::string& file, const Arguments& known) {
+  std::vector<std::string> names;
+  for (const Argument& argument : known) names.push_back(argument.name);
+  Arguments read = read_arguments(file);
+  for (const Argument& argument : read) {
+    if (std::find(names.begin(), names.end(), argument.name) == names.end()) {
+      throw UsageError(engine::text(file, ": ", engine::unknown_name("flag", argument.name, names)));
+    }
+  }
+  std::erase_if(read,
+                [](const Argument& a) { return a.name == "experiment" || a.name == "resume" || a.name == "config"; });
+  return arguments_from(read, true);
 }
 
 /// An Error where a run would go on in another way than it began.
@@ -97,15 +121,20 @@ int run_training(int argc, char** argv, const char* name, const std::string& des
     const std::vector<Recipe> recipes = recipes_for(datasets);
     std::vector<std::string> names = engine::names_of(recipes);
     names.push_back("list");
-    std::string recipe;
+    std::string recipe, config;
     CommandLine line(name, description);
     line.group("Data");
+    line.add("-c,--config", config, "Read flags from a file like a run's args.yaml; those on the command line win");
     line.add("--recipe", recipe, "Settings of a published experiment, which other flags override; list prints them all")
         ->check(one_of("recipe", names));
     add_data_flags(line, pictures, datasets);
     add_training_data_flags(line, pictures);
     add_trainer_flags(line, options);
-    const std::vector<std::string> given(argv + 1, argv + argc);
+    std::vector<std::string> given(argv + 1, argv + argc);
+    if (const std::string file = value_of(given, {"-c", "--config"}); !file.empty()) {
+      const std::vector<std::string> configured = configuration(file, line.values());
+      given.insert(given.begin(), configured.begin(), configured.end());
+    }
     if (!line.parse(with_recipe(given, recipes))) return;
     if (recipe == "list") return print_recipes(recipes);
     if (options.model.model == "list") return print_models();
@@ -114,7 +143,7 @@ int run_training(int argc, char** argv, const char* name, const std::string& des
     Arguments before;
     if (has_state(resumed)) {
       before = StateFiles(resumed).arguments();
-      std::vector<std::string> all = arguments_from(before);
+      std::vector<std::string> all = arguments_from(before, false);
       all.insert(all.end(), given.begin(), given.end());
       line.parse(with_recipe(all, recipes));
     }

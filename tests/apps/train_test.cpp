@@ -280,6 +280,31 @@ TEST_CASE("a run folder holds the steps, the environment, the best weights, the 
   }
 }
 
+TEST_CASE("a run can be repeated from its args.yaml, and the command line wins") {
+  const Scratch scratch("config");
+  REQUIRE(run_program("train_cifar", tiny + "--model linear --lr 0.05 --nesterov --experiment \"it's\"", scratch)
+              .exit_code == 0);
+  const Outcome again = run_program("train_cifar", "-c \"output/it's/args.yaml\" --experiment again", scratch);
+  CHECK_MESSAGE(again.exit_code == 0, again.err);
+  CHECK(content(scratch.path / "output/again/summary.csv") == content(scratch.path / "output/it's/summary.csv"));
+  const Outcome other =
+      run_program("train_cifar", "--lr 0.5 --config \"output/it's/args.yaml\" --experiment other", scratch);
+  CHECK(other.out.find("lr               0.5\n") != std::string::npos);
+  CHECK(other.out.find("nesterov         true\n") != std::string::npos);
+  const auto refused = [&](const std::string& file, const std::string& part) {
+    std::ofstream(scratch.path / "bad.yaml") << file;
+    const Outcome run = run_program("train_cifar", "-c bad.yaml", scratch);
+    CHECK(run.exit_code != 0);
+    CHECK_MESSAGE(run.err.find(part) != std::string::npos, run.err);
+    CHECK(std::count(run.err.begin(), run.err.end(), '\n') == 1);
+  };
+  refused("lr: 0.1\nepochz: 3\n", "bad.yaml: unknown flag 'epochz': did you mean 'epochs'?");
+  refused("# fine\nlr 0.1\n", "bad.yaml: line 2: not 'name: value'");
+  refused("mix: 'cutmix\n", "bad.yaml: line 1: the quote is not closed");
+  refused("lr: fast\n", "--lr: 'fast' is not a number");
+  CHECK(run_program("train_cifar", "-c none.yaml", scratch).err.find("none.yaml: No such file") != std::string::npos);
+}
+
 TEST_CASE("an existing run folder is never overwritten, and two unnamed runs get two folders") {
   const Scratch scratch("again");
   const std::string arguments = "--shapes-train 40 --shapes-test 20 -b 20 --max-steps 1 --model linear ";

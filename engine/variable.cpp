@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "engine/kernels.h"
+#include "engine/trace.h"
 
 namespace engine {
 namespace {
@@ -122,6 +123,7 @@ void Gradients::give(int input, Tensor gradient) {
 }
 
 Variable record(const char* op, Tensor y, std::initializer_list<Variable> inputs, Backward backward) {
+  trace(op, y, inputs);
   Variable result(std::move(y));
   const bool needed = std::any_of(inputs.begin(), inputs.end(), [](const Variable& x) { return x.needs_gradient(); });
   if (!recording || !needed) return result;

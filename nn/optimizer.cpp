@@ -28,6 +28,11 @@ void Optimizer::step(float lr) {
   }
 }
 
+void Optimizer::skip() {
+  ++steps_;
+  for (Slot& slot : slots_) slot.parameter.clear_grad();
+}
+
 State Optimizer::memory() const {
   State state;
   for (const Slot& slot : slots_) {

@@ -25,6 +25,9 @@ class Optimizer {
   /// Moves every parameter that has a gradient, and clears the gradients.
   void step(float lr);
 
+  /// Clears the gradients and moves nothing; counts as a step.
+  void skip();
+
   /// What it remembers of each parameter, as handles named like "conv1.weight/0"; together with the number of steps
   /// made so far it is all that another optimizer of the same kind needs to go on from here.
   State memory() const;

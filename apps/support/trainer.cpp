@@ -9,6 +9,7 @@
 #include "apps/support/confusion.h"
 #include "apps/support/environment.h"
 #include "apps/support/evaluation.h"
+#include "apps/support/finite.h"
 #include "apps/support/format.h"
 #include "apps/support/interrupt.h"
 #include "apps/support/progress.h"
@@ -31,6 +32,7 @@ using data::Batch;
 using data::Loader;
 using engine::Purpose;
 using engine::Rng;
+using engine::Tensor;
 using engine::Variable;
 using nn::Mode;
 
@@ -44,6 +46,27 @@ nn::State prefixed(const std::string& prefix, nn::State state) {
   for (nn::Entry& entry : state) entry.name.insert(0, prefix);
   return state;
 }
+
+/// Copies of the running statistics in a network's state, to undo what a forward pass did to them.
+class Buffers {
+ public:
+  explicit Buffers(const nn::State& state) {
+    for (const nn::Entry& entry : state) {
+      if (entry.kind == nn::Entry::Kind::buffer)
+        pairs_.emplace_back(entry.variable.value(), Tensor(entry.variable.shape()));
+    }
+    keep();
+  }
+  void keep() {
+    for (auto& [value, copy] : pairs_) std::copy_n(value.data(), value.elements(), copy.data());
+  }
+  void restore() {
+    for (auto& [value, copy] : pairs_) std::copy_n(copy.data(), copy.elements(), value.data());
+  }
+
+ private:
+  std::vector<std::pair<Tensor, Tensor>> pairs_;
+};
 
 /// A sheet of training images before and after mixing, as images/mixed.png.
 void write_mixed_sheet(const data::Dataset& set, const TrainerOptions& o, const mixup::Policy& policy,
@@ -114,6 +137,8 @@ void add_trainer_flags(CommandLine& line, TrainerOptions& o) {
   line.add("--weight-decay,--wd", o.optimizer.weight_decay, "Weight decay")->check(between(0, 1e6));
   line.add_switch("--decay-offsets", o.optimizer.decay_offsets, "Weight decay on biases and batch norm too");
   line.add("--clip-grad", o.clip_grad, "Largest norm of all gradients together; 0: any")->check(between(0, 1e6));
+  line.add_choice("--on-nan", o.on_nan, "answer", {"stop", "skip"},
+                  "Where a loss or gradient is no longer finite: stop, or leave that step out");
   line.add("--grad-accum-steps", o.accumulate, "Batches whose gradients make one step")->check(between(1, 1e6));
   line.add_switch("--model-ema", o.model_ema, "Save an average of the weights too, and evaluate that one");
   line.add("--model-ema-decay", o.ema_decay, "A step moves the average by 1 - decay")->check(between(0, 0.9999999));
@@ -229,6 +254,8 @@ void train(const TrainerOptions& o, const Arguments& arguments, const data::Data
     std::fprintf(stderr, "saved; goes on with: --resume %s\n", run.path().c_str());
     throw Interrupted{interrupted()};
   };
+  Buffers before(o.on_nan == TrainerOptions::OnNan::skip ? state_of(*network) : nn::State());
+  int64_t skipped = 0;  // steps in a row
   Evaluation evaluation{};
   for (; at.epoch * updates < steps; ++at.epoch, at.batches = 0, at.loss_sum = 0) {
     const Stopwatch watch;
@@ -242,18 +269,39 @@ void train(const TrainerOptions& o, const Arguments& arguments, const data::Data
     while (at.step < last_step) {
       const int64_t together = std::min(o.accumulate, loader.batches() - at.batches);
       Batch batch;
+      std::string trouble;  // what is not finite
       for (int64_t i = 0; i < together && loader.next(batch); ++i, ++at.batches) {
         Rng rng(o.seed, Purpose::mix, static_cast<uint32_t>(batch.epoch), static_cast<uint32_t>(batch.step));
         const mixup::Plan plan = policy(batch, rng);
-        const Variable logits = mixup::forward(*network, plan, batch.images, Mode::train);
+        const auto forward = [&] { return mixup::forward(*network, plan, batch.images, Mode::train); };
+        const Variable logits = forward();
+        if (!is_finite(logits.value())) {
+          const engine::NoGrad no_grad;
+          trouble = first_not_finite(*network, forward);
+          continue;
+        }
         const Variable loss = criterion(logits, mixup::targets(plan, batch.labels));
         at.loss_sum += loss.value().item();
         engine::backward(together == 1 ? loss : engine::scale(loss, 1 / static_cast<float>(together)));
       }
-      if (o.clip_grad > 0) nn::clip_gradients(*network, o.clip_grad);
+      const double norm = nn::clip_gradients(*network, o.clip_grad > 0 ? o.clip_grad : INFINITY);
+      if (trouble.empty() && !std::isfinite(norm)) trouble = first_gradient_not_finite(*network);
       at.lr = schedule(at.step);
-      optimizer->step(static_cast<float>(at.lr));
-      if (ema) ema->update();
+      if (trouble.empty()) {
+        optimizer->step(static_cast<float>(at.lr));
+        if (ema) ema->update();
+        before.keep();
+        skipped = 0;
+      } else {
+        progress.clear();
+        std::string line = engine::text("step ", at.step + 1, ": ", trouble, " is not finite");
+        ENSURE(o.on_nan == TrainerOptions::OnNan::skip, line,
+               ": try a lower learning rate, --clip-grad or --warmup-epochs");
+        ENSURE(++skipped < 10, line, ", and so were the ", skipped - 1, " steps before: nothing is learned any more");
+        std::fprintf(stderr, "%s: it is left out\n", line.c_str());
+        before.restore();
+        optimizer->skip();
+      }
 
       ++at.step;
       progress.show({at.epoch + 1, o.epochs, at.step - first_step, last_step - first_step,

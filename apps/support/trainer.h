@@ -27,7 +27,8 @@ struct TrainerOptions {
   double warmup_epochs = 0, decay_epochs = 30;
   std::string opt = "sgd";
   nn::OptimizerOptions optimizer = {.weight_decay = 1e-4f};
-  double clip_grad = 0;    // 0: not
+  double clip_grad = 0;  // 0: not
+  enum class OnNan { stop, skip } on_nan = OnNan::stop;
   int64_t accumulate = 1;  // batches a step
   bool model_ema = false;  // average of the weights
   double ema_decay = 0.9998;

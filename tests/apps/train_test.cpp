@@ -1,6 +1,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <nlohmann/json.hpp>
 #include <sstream>
 #include <vector>
@@ -360,4 +361,30 @@ TEST_CASE("the gradients of several batches together are those of a large one") 
     return std::stod(summary.substr(summary.find("\n2,") + 3));
   };
   CHECK(loss("small") == doctest::Approx(loss("large")).epsilon(1e-5));
+}
+
+TEST_CASE("where numbers are no longer finite the layer is named, and the step can be left out") {
+  const Scratch scratch("trouble");
+  REQUIRE(run_program("train_cifar", tiny + "--max-steps 1 --model resnet20 --experiment good", scratch).exit_code ==
+          0);
+  // One weight of the second stage becomes infinite.
+  const fs::path good = scratch.path / "output/good/last.safetensors", bad = scratch.path / "bad.safetensors";
+  std::string bytes = content(good);
+  uint64_t length = 0;
+  std::copy_n(bytes.data(), 8, reinterpret_cast<char*>(&length));
+  const auto header = nlohmann::json::parse(bytes.substr(8, length));
+  const uint64_t at = 8 + length + header["layer2.1.conv1.weight"]["data_offsets"][0].get<uint64_t>();
+  const float infinite = INFINITY;
+  std::copy_n(reinterpret_cast<const char*>(&infinite), 4, bytes.data() + at);
+  std::ofstream(bad, std::ios::binary) << bytes;
+
+  const std::string call = tiny + "--model resnet20 --init-checkpoint bad.safetensors ";
+  const Outcome stopped = run_program("train_cifar", call + "--experiment stopped", scratch);
+  CHECK(stopped.exit_code == 1);
+  CHECK(stopped.err.starts_with("train_cifar: step 1: conv2d of layer2.1.conv1.weight is not finite: try a lower"));
+  const Outcome skipped = run_program("train_cifar", call + "--on-nan skip --experiment skipped", scratch);
+  CHECK(skipped.exit_code == 1);
+  CHECK(skipped.err.find("step 1: conv2d of layer2.1.conv1.weight is not finite: it is left out\n") !=
+        std::string::npos);
+  CHECK(skipped.err.find("and so were the 9 steps before") != std::string::npos);
 }

@@ -1,0 +1,47 @@
+#include "apps/support/finite.h"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+
+#include "engine/trace.h"
+
+namespace apps {
+
+using engine::Tensor;
+using engine::Variable;
+
+bool is_finite(const Tensor& tensor) {
+  return std::all_of(tensor.data(), tensor.data() + tensor.elements(),
+                     [](float value) { return std::isfinite(value); });
+}
+
+std::string first_not_finite(const nn::Module& network, const std::function<void()>& forward) {
+  std::map<const float*, std::string> names;
+  for (const nn::Entry& entry : state_of(network)) names[entry.variable.value().data()] = entry.name;
+  std::string last, found;
+  const engine::Trace trace([&](const char* op, const Tensor& y, std::initializer_list<Variable> inputs) {
+    if (!found.empty()) return;
+    std::string of;
+    for (const Variable& input : inputs) {
+      const auto name = input.value().defined() ? names.find(input.value().data()) : names.end();
+      if (of.empty() && name != names.end()) of = name->second;
+    }
+    if (!of.empty()) last = of;
+    if (is_finite(y)) return;
+    found = !of.empty() ? engine::text(op, " of ", of) : last.empty() ? op : engine::text(op, " after ", last);
+  });
+  forward();
+  return found;
+}
+
+std::string first_gradient_not_finite(const nn::Module& network) {
+  const nn::State state = state_of(network);
+  for (auto entry = state.rbegin(); entry != state.rend(); ++entry) {  // as a backward pass goes
+    const Tensor gradient = entry->variable.grad();
+    if (gradient.defined() && !is_finite(gradient)) return "the gradient of " + entry->name;
+  }
+  return "";
+}
+
+}  // namespace apps

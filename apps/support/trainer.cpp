@@ -14,6 +14,7 @@
 #include "apps/support/interrupt.h"
 #include "apps/support/progress.h"
 #include "apps/support/sheet.h"
+#include "apps/support/tensorboard.h"
 #include "apps/support/training_state.h"
 #include "data/loader.h"
 #include "engine/file.h"
@@ -230,6 +231,7 @@ void train(const TrainerOptions& o, const Arguments& arguments, const data::Data
   RunFolder run = resumed.empty() ? RunFolder::make(o.output, o.experiment, o.model.model + "-" + train_set.name)
                                   : RunFolder(resumed, at.rows, at.step);
   const StateFiles states(run.path());
+  EventFile events(run.path(), at.step);
   run.write_arguments(arguments);
   engine::write_file(run.path() / "env.json", json_text(environment(train_set, test_set), 2) + "\n");
   if (o.mixing.mix != "none") write_mixed_sheet(train_set, o, always, run.path() / "images");
@@ -308,7 +310,12 @@ void train(const TrainerOptions& o, const Arguments& arguments, const data::Data
                      at.loss_sum / static_cast<double>(at.batches), at.lr, speed(),
                      static_cast<double>((steps - at.step) * o.accumulate * o.batch_size) / speed(), waited()});
       if (at.step % o.log_interval == 0 || at.step == last_step) {
-        run.log({at.epoch + 1, at.step, at.loss_sum / static_cast<double>(at.batches), at.lr, speed(), waited()});
+        const double loss = at.loss_sum / static_cast<double>(at.batches);
+        run.log({at.epoch + 1, at.step, loss, at.lr, speed(), waited()});
+        // Numbered from 0, so that TensorBoard keeps those up to a saved step when a run goes on from there.
+        events.add("train/loss", at.step - 1, loss);
+        events.add("train/lr", at.step - 1, at.lr);
+        events.add("train/images_per_second", at.step - 1, speed());
       }
       if (at.step == last_step) break;  // saved below
       const bool due = o.recovery_interval > 0 && at.step % o.recovery_interval == 0;
@@ -334,6 +341,13 @@ void train(const TrainerOptions& o, const Arguments& arguments, const data::Data
     const double train_loss = at.loss_sum / static_cast<double>(at.batches);
     run.append(
         {at.epoch + 1, train_loss, evaluation.loss, evaluation.top1, evaluation.top5, mixed.top1, mixed.top2, at.lr});
+    events.add("eval/loss", at.step, evaluation.loss);
+    events.add("eval/top1", at.step, evaluation.top1);
+    events.add("eval/top5", at.step, evaluation.top5);
+    if (!std::isnan(mixed.top1)) {
+      events.add("eval/mixed_top1", at.step, mixed.top1);
+      events.add("eval/mixed_top2", at.step, mixed.top2);
+    }
     keep_best(run, static_cast<size_t>(o.checkpoint_hist), judged, metadata);
     std::printf("%5ld  %10.4f  %9.4f  %8.2f  %8.2f  %11s  %11s  %8.5f  %8.0f  %8.1f%%  %6s\n", at.epoch + 1, train_loss,
                 evaluation.loss, evaluation.top1, evaluation.top5, percent(mixed.top1).c_str(),

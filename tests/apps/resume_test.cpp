@@ -106,6 +106,25 @@ TEST_CASE("of a damaged state the one before it is used") {
   check_same(scratch, "x");
 }
 
+TEST_CASE("a state that cannot be written leaves the one before it, from which the run goes on") {
+  const Scratch scratch("full");
+  run_whole(scratch, short_run);
+  const std::string arguments = short_run + "--experiment x --resume auto --log-interval 1";
+  CHECK(run_program("train_cifar", arguments, scratch, ended_in_training_by("KILL")).exit_code == 137);
+  const fs::path folder = scratch.path / "output/x";
+  const std::string before = content(folder / "last.state.safetensors");
+  REQUIRE(before.size() > 1000000);
+  // No file may be larger than half a megabyte now.
+  const Outcome full =
+      run_program("train_cifar", arguments, scratch, "sh -c 'trap \"\" XFSZ; ulimit -f 1000; exec \"$0\" \"$@\"'");
+  CHECK(full.exit_code == 1);
+  CHECK(full.err.find("output/x/next.state.safetensors: cannot be written: File too large\n") != std::string::npos);
+  CHECK((content(folder / "last.state.safetensors") == before));
+  CHECK_FALSE(fs::exists(folder / "next.state.safetensors"));
+  CHECK(run_program("train_cifar", arguments, scratch).exit_code == 0);
+  check_same(scratch, "x");
+}
+
 TEST_CASE("what cannot be resumed is refused in one line, and nothing is changed") {
   const Scratch scratch("refused");
   REQUIRE(run_program("train_cifar", short_run + "--experiment whole", scratch).exit_code == 0);

@@ -1,0 +1,21 @@
+# What `cmake --install` copies: the programs, and the libraries with their headers for find_package(demix).
+include(GNUInstallDirs)
+set(place ${CMAKE_INSTALL_LIBDIR}/cmake/demix)
+foreach(library engine nn data mixup)
+  target_include_directories(${library} INTERFACE $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}/demix>)
+  target_compile_features(${library} INTERFACE cxx_std_20)
+  install(DIRECTORY ${library} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/demix COMPONENT library
+    FILES_MATCHING PATTERN "*.h" PATTERN "cpu" EXCLUDE)
+endforeach()
+install(TARGETS engine nn data mixup turbojpeg spng matio EXPORT demix COMPONENT library)
+install(EXPORT demix FILE demixTargets.cmake NAMESPACE demix:: DESTINATION ${place} COMPONENT library)
+install(FILES third_party/demixConfig.cmake DESTINATION ${place} COMPONENT library)
+install(TARGETS check_dataset loss mixes train_cifar train_folder train_tiny_imagenet validate COMPONENT programs)
+
+set(CPACK_GENERATOR DEB)
+set(CPACK_PACKAGE_NAME demix)
+set(CPACK_PACKAGE_CONTACT "the demix authors")
+set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "Decoupled Mixup: train image classifiers, without a framework")
+set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
+set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
+include(CPack)

@@ -4,6 +4,7 @@
 #include <cstdio>
 
 #include "apps/support/data_flags.h"
+#include "apps/support/dry_run.h"
 #include "apps/support/recipes.h"
 #include "apps/support/training_state.h"
 #include "engine/names.h"
@@ -67,9 +68,9 @@ std::filesystem::path folder_to_resume(const TrainerOptions& options) {
 
 /// Flags that may differ when a run goes on: they do not change what it comes to.
 bool is_free(const std::string& name) {
-  const std::vector<std::string> names{"threads",      "workers",  "device",           "data-dir",
-                                       "download",     "data-url", "experiment",       "output",
-                                       "log-interval", "resume",   "recovery-interval"};
+  const std::vector<std::string> names{
+      "threads", "workers", "device",  "data-dir",     "download", "data-url",          "experiment",
+      "output",  "config",  "dry-run", "log-interval", "resume",   "recovery-interval", "checkpoint-hist"};
   return std::find(names.begin(), names.end(), name) != names.end();
 }
 
@@ -122,8 +123,10 @@ int run_training(int argc, char** argv, const char* name, const std::string& des
     std::vector<std::string> names = engine::names_of(recipes);
     names.push_back("list");
     std::string recipe, config;
+    bool dry = false;
     CommandLine line(name, description);
     line.group("Data");
+    line.add_switch("--dry-run", dry, "Show the network, train three steps, tell memory and time, and write nothing");
     line.add("-c,--config", config, "Read flags from a file like a run's args.yaml; those on the command line win");
     line.add("--recipe", recipe, "Settings of a published experiment, which other flags override; list prints them all")
         ->check(one_of("recipe", names));
@@ -158,6 +161,7 @@ int run_training(int argc, char** argv, const char* name, const std::string& des
     tell_skipped(train_set);
     tell_skipped(test_set);
     if (!before.empty()) require_same(before, line.values());
+    if (dry) return dry_run(options, train_set);
     train(options, line.values(), train_set, test_set, resumed);
   });
 }

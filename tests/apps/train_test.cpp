@@ -388,3 +388,22 @@ TEST_CASE("where numbers are no longer finite the layer is named, and the step c
         std::string::npos);
   CHECK(skipped.err.find("and so were the 9 steps before") != std::string::npos);
 }
+
+TEST_CASE("--dry-run shows the network and what a run would take, and writes nothing") {
+  const Scratch scratch("dry");
+  const Outcome run = run_program("train_cifar", tiny + "--dry-run --model resnet20", scratch);
+  CHECK_MESSAGE(run.exit_code == 0, run.err);
+  CHECK(run.out.find("layer1.0.conv1                     conv2d       (20, 32, 32, 16)             2304") !=
+        std::string::npos);
+  CHECK(run.out.find("resnet20: 272474 parameters\n") != std::string::npos);
+  CHECK(run.out.find("step 3: loss ") != std::string::npos);
+  CHECK(run.out.find(" an epoch of 10 steps, ") != std::string::npos);
+  CHECK_FALSE(fs::exists(scratch.path / "output"));
+  // The parameters of the rows are all of the network's.
+  std::istringstream lines(run.out);
+  int64_t sum = 0;
+  for (std::string line; std::getline(lines, line);) {
+    if (line.size() > 80 && line.find('(') != std::string::npos) sum += std::stoll(line.substr(69, 12));
+  }
+  CHECK(sum == 272474);
+}

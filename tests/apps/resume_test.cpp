@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <sstream>
 
 #include "tests/support/program.h"
 
@@ -17,7 +18,8 @@ namespace fs = std::filesystem;
 namespace {
 
 const std::string short_run =
-    "--threads 1 --shapes-train 160 --shapes-test 60 -b 20 --epochs 3 --mix cutmix --loss dm --model-ema "
+    "--threads 1 --shapes-train 160 --shapes-test 60 -b 20 --epochs 3 --mix cutmix --loss dm --model-ema --opt adamw "
+    "--lr 0.01 "
     "--recovery-interval 3 ";
 
 /// A run that nobody stops.
@@ -123,6 +125,14 @@ TEST_CASE("a state that cannot be written leaves the one before it, from which t
   CHECK_FALSE(fs::exists(folder / "next.state.safetensors"));
   CHECK(run_program("train_cifar", arguments, scratch).exit_code == 0);
   check_same(scratch, "x");
+
+  // Every step is in the metrics once, though some were trained on twice.
+  std::istringstream metrics(content(folder / "metrics.jsonl"));
+  int64_t step = 0;
+  for (std::string line; std::getline(metrics, line);) {
+    CHECK(line.find(",\"step\":" + std::to_string(++step) + ",") != std::string::npos);
+  }
+  CHECK(step == 24);
 }
 
 TEST_CASE("what cannot be resumed is refused in one line, and nothing is changed") {
@@ -141,7 +151,7 @@ TEST_CASE("what cannot be resumed is refused in one line, and nothing is changed
     CHECK((content(folder / "last.safetensors") == weights));
   };
   refused("--resume output/whole --lr 0.2", 2,
-          "--lr 0.2: the run was started with 0.1; one that is resumed goes on as");
+          "--lr 0.2: the run was started with 0.01; one that is resumed goes on as");
   refused("--resume output/whole --model linear", 2, "--model linear: the run was started with resnet20");
   refused("--resume output", 1, "output: holds no state of a training to go on from");
   refused(short_run + "--experiment whole", 1, "exists already and is left as it is");

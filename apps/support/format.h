@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <string_view>
 
 namespace apps {
 
@@ -17,6 +18,17 @@ std::string format(const char* pattern, Values... values) {
 /// JSON on one line, or indented; of a name that is not UTF-8 what is wrong becomes a replacement character.
 inline std::string json_text(const nlohmann::ordered_json& json, int indent = -1) {
   return json.dump(indent, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+}
+
+/// The text as it stands in HTML and SVG, between tags or in a quoted attribute.
+inline std::string escaped(const std::string& text) {
+  std::string safe;
+  for (const char c : text) {
+    const char* entity = c == '<' ? "&lt;" : c == '>' ? "&gt;" : c == '&' ? "&amp;" : c == '"' ? "&quot;" : "&#39;";
+    if (std::string_view("<>&\"'").find(c) == std::string_view::npos) safe += c;
+    else safe += entity;
+  }
+  return safe;
 }
 
 }  // namespace apps

@@ -84,6 +84,11 @@ class CommandLine {
   /// Adds a switch such as "--nesterov,!--no-nesterov".
   CLI::Option* add_switch(const std::string& names, bool& value, const std::string& help);
 
+  /// Adds the arguments that stand without a flag, one at least.
+  CLI::Option* add_list(const std::string& name, std::vector<std::string>& values, const std::string& help) {
+    return app_.add_option(name, values, help)->required();
+  }
+
   /// Reads the arguments, '-' and '_' in flags alike. Throws UsageError; returns false where only help was asked for
   /// and given.
   bool parse(int argc, char** argv) { return parse({argv + 1, argv + argc}); }

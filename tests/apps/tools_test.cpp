@@ -103,7 +103,7 @@ TEST_CASE("loss draws the gradient for every share as an SVG image") {
   CHECK_FALSE(std::filesystem::exists(scratch.path / "h.svg"));
 }
 
-TEST_CASE("loss, mixes and bench refuse bad input with one line") {
+TEST_CASE("loss, mixes, bench and report refuse bad input with one line") {
   const Scratch scratch("tools");
   struct Call {
     const char *program, *arguments;
@@ -128,7 +128,11 @@ TEST_CASE("loss, mixes and bench refuse bad input with one line") {
                                                       {"mixes", "--batch-size 0", 2},
                                                       {"bench", "--kernel nothing", 2},
                                                       {"bench", "--model nothing", 2},
-                                                      {"bench", "--steps 0", 2}}) {
+                                                      {"bench", "--steps 0", 2},
+                                                      {"report", "", 2},
+                                                      {"report", ". .", 2},
+                                                      {"report", ".", 1},
+                                                      {"report", "nowhere --output a.html", 1}}) {
     CAPTURE(call.program);
     CAPTURE(call.arguments);
     const Outcome run = run_program(call.program, call.arguments, scratch);

@@ -10,7 +10,7 @@ endforeach()
 install(TARGETS engine nn data mixup turbojpeg spng matio EXPORT demix COMPONENT library)
 install(EXPORT demix FILE demixTargets.cmake NAMESPACE demix:: DESTINATION ${place} COMPONENT library)
 install(FILES third_party/demixConfig.cmake DESTINATION ${place} COMPONENT library)
-install(TARGETS check_dataset loss mixes train_cifar train_folder train_tiny_imagenet validate COMPONENT programs)
+install(TARGETS check_dataset loss mixes report train_cifar train_folder train_tiny_imagenet validate COMPONENT programs)
 
 set(CPACK_GENERATOR DEB)
 set(CPACK_PACKAGE_NAME demix)

@@ -13,6 +13,7 @@
 #include "apps/support/format.h"
 #include "apps/support/interrupt.h"
 #include "apps/support/progress.h"
+#include "apps/support/report.h"
 #include "apps/support/sheet.h"
 #include "apps/support/tensorboard.h"
 #include "apps/support/training_state.h"
@@ -233,7 +234,9 @@ void train(const TrainerOptions& o, const Arguments& arguments, const data::Data
   const StateFiles states(run.path());
   EventFile events(run.path(), at.step);
   run.write_arguments(arguments);
-  engine::write_file(run.path() / "env.json", json_text(environment(train_set, test_set), 2) + "\n");
+  nlohmann::ordered_json about = environment(train_set, test_set);
+  about["parameters"] = nn::count_parameters(*network);
+  engine::write_file(run.path() / "env.json", json_text(about, 2) + "\n");
   if (o.mixing.mix != "none") write_mixed_sheet(train_set, o, always, run.path() / "images");
   for (const Argument& argument : arguments) std::printf("%-16s %s\n", argument.name.c_str(), argument.value.c_str());
   std::printf("\n%s: %ld parameters; %s: %ld training and %ld test images, %ld classes\n\n", o.model.model.c_str(),
@@ -355,7 +358,8 @@ void train(const TrainerOptions& o, const Arguments& arguments, const data::Data
                 clock_time(watch.seconds()).c_str());
     std::fflush(stdout);
   }
-  std::printf("\nfinal accuracy: %.2f %% top-1 (chance is %.2f %%)\nrun folder: %s\n", evaluation.top1,
+  write_report(run.path());
+  std::printf("\nfinal accuracy: %.2f %% top-1 (chance is %.2f %%)\nrun folder: %s, with report.html\n", evaluation.top1,
               100.0 / static_cast<double>(classes), run.path().c_str());
 }
 

@@ -258,6 +258,8 @@ TEST_CASE("a run folder holds the steps, the environment, the best weights, the 
   CHECK(environment["data"]["train"]["images"] == 100);
   CHECK(environment["data"]["train"]["sha256"].get<std::string>().size() == 64);
   CHECK(environment["data"]["train"]["sha256"] != environment["data"]["test"]["sha256"]);
+  CHECK(environment["parameters"] == 272474);
+  CHECK(content(folder / "report.html").find("272,474") != std::string::npos);
   CHECK(content(folder / "images/mixed.png").starts_with("\x89PNG"));
   CHECK(content(folder / "confusion.csv").starts_with("true \\ predicted,circle,"));
 

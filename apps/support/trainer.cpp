@@ -359,8 +359,8 @@ void train(const TrainerOptions& o, const Arguments& arguments, const data::Data
     std::fflush(stdout);
   }
   write_report(run.path());
-  std::printf("\nfinal accuracy: %.2f %% top-1 (chance is %.2f %%)\nrun folder: %s, with report.html\n", evaluation.top1,
-              100.0 / static_cast<double>(classes), run.path().c_str());
+  std::printf("\nfinal accuracy: %.2f %% top-1 (chance is %.2f %%)\nrun folder: %s, with report.html\n",
+              evaluation.top1, 100.0 / static_cast<double>(classes), run.path().c_str());
 }
 
 }  // namespace apps

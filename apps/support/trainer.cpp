@@ -358,7 +358,11 @@ void train(const TrainerOptions& o, const Arguments& arguments, const data::Data
                 clock_time(watch.seconds()).c_str());
     std::fflush(stdout);
   }
-  write_report(run.path());
+  try {
+    write_report(run.path());
+  } catch (const engine::Error& error) {  // the training is done all the same
+    std::fprintf(stderr, "no report.html: %s\n", error.what());
+  }
   std::printf("\nfinal accuracy: %.2f %% top-1 (chance is %.2f %%)\nrun folder: %s, with report.html\n",
               evaluation.top1, 100.0 / static_cast<double>(classes), run.path().c_str());
 }

@@ -13,21 +13,9 @@
 namespace apps {
 namespace {
 
-/// What stands behind a flag on a command line, the last time; empty where it is not there.
-std::string value_of(const std::vector<std::string>& arguments, const std::vector<std::string>& flags) {
-  std::string value;
-  for (size_t i = 0; i < arguments.size(); ++i) {
-    for (const std::string& flag : flags) {
-      if (arguments[i].starts_with(flag + "=")) value = arguments[i].substr(flag.size() + 1);
-      if (arguments[i] == flag && i + 1 < arguments.size()) value = arguments[i + 1];
-    }
-  }
-  return value;
-}
-
-/// The command line with the arguments of the recipe that it names before it, so that the others win.
-std::vector<std::string> with_recipe(const std::vector<std::string>& arguments, const std::vector<Recipe>& recipes) {
-  const std::string name = value_of(arguments, {"--recipe"});
+/// The command line with the arguments of a recipe before it, so that the others win; as it is where there is none.
+std::vector<std::string> with_recipe(const std::string& name, const std::vector<Recipe>& recipes,
+                                     const std::vector<std::string>& arguments) {
   for (const Recipe& recipe : recipes) {
     if (recipe.name != name) continue;
     std::vector<std::string> all = arguments_of(recipe);
@@ -39,7 +27,7 @@ std::vector<std::string> with_recipe(const std::vector<std::string>& arguments, 
     all.insert(all.end(), arguments.begin(), arguments.end());
     return all;
   }
-  return arguments;  // none, or an unknown one, which the flag's check reports
+  return arguments;
 }
 
 /// The folder of the run to go on with; empty where a new one is to be started.
@@ -134,11 +122,13 @@ int run_training(int argc, char** argv, const char* name, const std::string& des
     add_training_data_flags(line, pictures);
     add_trainer_flags(line, options);
     std::vector<std::string> given(argv + 1, argv + argc);
-    if (const std::string file = value_of(given, {"-c", "--config"}); !file.empty()) {
-      const std::vector<std::string> configured = configuration(file, line.values());
-      given.insert(given.begin(), configured.begin(), configured.end());
-    }
-    if (!line.parse(with_recipe(given, recipes))) return;
+    // Whatever is found to stand before what was given is put there, and all of it read again.
+    const auto put_before = [&](const std::vector<std::string>& found) {
+      given.insert(given.begin(), found.begin(), found.end());
+      line.parse(given);
+    };
+    if (!line.parse(given)) return;
+    if (!config.empty()) put_before(configuration(config, line.values()));
     if (recipe == "list") return print_recipes(recipes);
     if (options.model.model == "list") return print_models();
 
@@ -146,10 +136,9 @@ int run_training(int argc, char** argv, const char* name, const std::string& des
     Arguments before;
     if (has_state(resumed)) {
       before = StateFiles(resumed).arguments();
-      std::vector<std::string> all = arguments_from(before, false);
-      all.insert(all.end(), given.begin(), given.end());
-      line.parse(with_recipe(all, recipes));
+      put_before(arguments_from(before, false));
     }
+    line.parse(with_recipe(recipe, recipes, given));
     if (!options.init_checkpoint.empty()) nn::weight_info(options.init_checkpoint);  // before the data are read
     for (const Recipe& one : recipes) {
       if (one.name == recipe && one.pretrained && options.init_checkpoint.empty()) {

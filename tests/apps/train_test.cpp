@@ -294,6 +294,7 @@ TEST_CASE("a run can be repeated from its args.yaml, and the command line wins")
       run_program("train_cifar", "--lr 0.5 --config \"output/it's/args.yaml\" --experiment other", scratch);
   CHECK(other.out.find("lr               0.5\n") != std::string::npos);
   CHECK(other.out.find("nesterov         true\n") != std::string::npos);
+  CHECK(run_program("train_cifar", "-cnone.yaml", scratch).err.find("none.yaml: No such file") != std::string::npos);
   const auto refused = [&](const std::string& file, const std::string& part) {
     std::ofstream(scratch.path / "bad.yaml") << file;
     const Outcome run = run_program("train_cifar", "-c bad.yaml", scratch);

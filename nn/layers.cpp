@@ -31,6 +31,12 @@ State state_of(const Module& network) {
   return state;
 }
 
+std::map<const float*, std::string> names_by_memory(const Module& network) {
+  std::map<const float*, std::string> names;
+  for (const Entry& entry : state_of(network)) names[entry.variable.value().data()] = entry.name;
+  return names;
+}
+
 int64_t count_parameters(const Module& network) {
   int64_t count = 0;
   for (const Entry& entry : state_of(network)) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -52,6 +53,9 @@ class Network : public Module {
 
 /// All entries of a network, by PyTorch's names: "conv1.weight", "layer1.0.bn1.running_mean", ...
 State state_of(const Module& network);
+
+/// The names of a network's entries by where their values are, to tell which of them an op reads.
+std::map<const float*, std::string> names_by_memory(const Module& network);
 
 /// How many numbers the network learns.
 int64_t count_parameters(const Module& network);

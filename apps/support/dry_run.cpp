@@ -21,8 +21,7 @@ namespace {
 
 /// A row for every op that has parameters: what it is called, what it computes, and how many numbers it learns.
 void print_layers(nn::Network& network, const Tensor& images) {
-  std::map<const float*, std::string> names;
-  for (const nn::Entry& entry : state_of(network)) names[entry.variable.value().data()] = entry.name;
+  const std::map<const float*, std::string> names = names_by_memory(network);
   std::printf("%-34s %-12s %-20s %12s %16s\n", "layer", "op", "output of a batch", "parameters", "multiply-adds");
   const engine::NoGrad no_grad;
   const engine::WorkCount work;
@@ -32,7 +31,7 @@ void print_layers(nn::Network& network, const Tensor& images) {
     int64_t parameters = 0;
     for (const Variable& input : inputs) {
       if (!input.value().defined() || !names.contains(input.value().data())) continue;
-      if (layer.empty()) layer = names[input.value().data()];
+      if (layer.empty()) layer = names.at(input.value().data());
       parameters += input.value().elements();
     }
     if (layer.empty()) return;

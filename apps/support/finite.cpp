@@ -17,8 +17,7 @@ bool is_finite(const Tensor& tensor) {
 }
 
 std::string first_not_finite(const nn::Module& network, const std::function<void()>& forward) {
-  std::map<const float*, std::string> names;
-  for (const nn::Entry& entry : state_of(network)) names[entry.variable.value().data()] = entry.name;
+  const std::map<const float*, std::string> names = names_by_memory(network);
   std::string last, found;
   const engine::Trace trace([&](const char* op, const Tensor& y, std::initializer_list<Variable> inputs) {
     if (!found.empty()) return;

@@ -3,7 +3,7 @@
 /// Trains a classifier of photographs: in folders by class, or in the layouts of CUB-200-2011, FGVC-Aircraft and
 /// Stanford-Cars.
 int main(int argc, char** argv) {
-  apps::TrainerOptions options;
+  apps::TrainingFlags options;
   options.model.model = "resnet18";
   options.epochs = 100;
   options.batch_size = 64;

@@ -2,7 +2,7 @@
 
 /// Trains a classifier of Tiny-ImageNet's 200 classes of 64x64 pictures, by the paper's settings unless told otherwise.
 int main(int argc, char** argv) {
-  apps::TrainerOptions options;
+  apps::TrainingFlags options;
   options.model.model = "resnet18";
   options.epochs = 400;
   options.batch_size = 100;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "apps/support/training_state.h"
 #include "engine/error.h"
 
 namespace apps {
@@ -36,6 +37,25 @@ std::vector<std::string> arguments_of(const nn::Metadata& metadata) {
 void load_initial(nn::Module& network, const std::filesystem::path& path) {
   if (const auto classes = load_weights(network, path, nn::HeadPolicy::may_differ)) {
     std::printf("%s: its head is for %ld classes and is left out; a new one is trained\n", path.c_str(), *classes);
+  }
+}
+
+void keep_best(const RunFolder& run, size_t most, const nn::Module& network, const nn::Metadata& metadata) {
+  const auto epoch = static_cast<int64_t>(run.rows().size());
+  const std::vector<int64_t> best = run.best_epochs(most + 1);
+  const auto name = [](int64_t number) { return engine::text("checkpoint-", number); };
+  const auto keep = [&](const std::string& as) {
+    nn::save_weights(network, run.path() / (as + ".safetensors"), metadata);
+    link_state(run.path(), as);
+  };
+  if (best[0] == epoch) keep("model_best");
+  const auto rank = static_cast<size_t>(std::find(best.begin(), best.end(), epoch) - best.begin());
+  if (rank >= most) return;
+  keep(name(epoch));
+  std::error_code error;
+  if (best.size() <= most) return;
+  for (const char* kind : {".safetensors", ".state.safetensors"}) {
+    std::filesystem::remove(run.path() / (name(best.back()) + kind), error);
   }
 }
 

@@ -1,16 +1,13 @@
 #include "apps/support/dry_run.h"
 
-#include <sys/resource.h>
-
 #include <cstdio>
 #include <map>
 
+#include "apps/support/learner.h"
+#include "apps/support/memory_forecast.h"
 #include "apps/support/progress.h"
-#include "data/loader.h"
 #include "engine/trace.h"
 #include "engine/work.h"
-#include "mixup/losses.h"
-#include "mixup/policies.h"
 
 namespace apps {
 
@@ -44,40 +41,34 @@ void print_layers(nn::Network& network, const Tensor& images) {
 
 }  // namespace
 
-void dry_run(const TrainerOptions& o, const data::Dataset& train_set) {
-  const auto classes = static_cast<int64_t>(train_set.classes.size());
-  const auto network = make_network(o.model, classes, train_set.size, o.seed);
-  const auto optimizer = nn::make_optimizer(o.opt, *network, o.optimizer);
-  const mixup::Policy policy = make_policy(o.mixing);
-  require_stages(o.mixing, network->stages());
-  const mixup::Loss criterion = mixup::make_loss(o.loss.loss, o.loss.options);
-  data::Loader loader(train_set, {.batch = o.batch_size, .train = true, .seed = o.seed, .workers = o.workers});
-
+void dry_run(const TrainingFlags& flags, const data::Dataset& train_set) {
+  const int64_t forecast = forecast_memory(flags, train_set);
+  require_memory(forecast);
+  Learner learner(flags, train_set);
+  data::Loader loader(train_set,
+                      {.batch = flags.batch_size, .train = true, .seed = flags.seed, .workers = flags.workers});
   data::Batch batch;
   loader.start(0);
   loader.next(batch);
-  print_layers(*network, batch.images);
-  std::printf("\n%s: %ld parameters\n", o.model.model.c_str(), nn::count_parameters(*network));
+  print_layers(learner.network(), batch.images);
+  std::printf("\n%s: %ld parameters\n", flags.model.model.c_str(), nn::count_parameters(learner.network()));
 
   double seconds = 0;
   for (int step = 0; step < 3; ++step) {  // the first ones find memory and threads
     const Stopwatch watch;
-    engine::Rng rng(o.seed, engine::Purpose::mix, 0, 0);
-    const mixup::Plan plan = policy(batch, rng);
-    const Variable loss =
-        criterion(mixup::forward(*network, plan, batch.images, nn::Mode::train), mixup::targets(plan, batch.labels));
-    engine::backward(loss);
-    optimizer->step(static_cast<float>(o.lr));
+    const double loss = learner.learn_from(batch, 1).loss;
+    const std::string not_finite = learner.update(flags.lr);
     seconds = watch.seconds();
-    std::printf("step %d: loss %.4f, %.0f ms, %.0f images/s\n", step + 1, loss.value().item(), 1e3 * seconds,
+    ENSURE(not_finite.empty(), "step ", step + 1, ": ", not_finite, " is not finite");
+    std::printf("step %d: loss %.4f, %.0f ms, %.0f images/s\n", step + 1, loss, 1e3 * seconds,
                 static_cast<double>(batch.count()) / seconds);
   }
-  rusage usage{};
-  getrusage(RUSAGE_SELF, &usage);
   const double epoch = seconds * static_cast<double>(loader.batches());
-  std::printf("\nmemory: %ld MiB at most so far, the data set among it\n", usage.ru_maxrss >> 10);
-  std::printf("time: %s an epoch of %ld steps, %s for %ld epochs, evaluation not counted\n", clock_time(epoch).c_str(),
-              loader.batches(), clock_time(epoch * static_cast<double>(o.epochs)).c_str(), o.epochs);
+  std::printf("\nmemory: about %s will be used, %s can be had; these steps used %s\n", memory_size(forecast).c_str(),
+              memory_size(memory_within_reach()).c_str(), memory_size(most_memory_used()).c_str());
+  std::printf("time: %s an epoch of %ld batches, %s for %ld epochs, evaluation not counted\n",
+              clock_time(epoch).c_str(), loader.batches(),
+              clock_time(epoch * static_cast<double>(flags.epochs)).c_str(), flags.epochs);
 }
 
 }  // namespace apps

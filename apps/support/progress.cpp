@@ -29,9 +29,11 @@ std::string clock_time(double seconds) {
   return hours ? format("%ld:%02ld:%02ld", hours, minutes, rest) : format("%ld:%02ld", minutes, rest);
 }
 
-Progress::Progress(int64_t log_interval) : terminal_(isatty(STDERR_FILENO) == 1), log_interval_(log_interval) {}
+Progress::Progress(int64_t log_interval, bool quiet)
+    : terminal_(isatty(STDERR_FILENO) == 1), quiet_(quiet), log_interval_(log_interval) {}
 
 void Progress::show(const Report& r) {
+  if (quiet_) return;
   const std::string state = format("loss %.4f  lr %.4g  %.0f images/s  eta %s  data wait %.1f%%", r.loss, r.lr,
                                    r.images_per_second, clock_time(r.eta_seconds).c_str(), 100 * r.data_wait);
   if (!terminal_) {
@@ -51,7 +53,7 @@ void Progress::show(const Report& r) {
 }
 
 void Progress::note(const std::string& text) {
-  if (!terminal_) return;
+  if (!terminal_ || quiet_) return;
   redraw(text);
   drawn_ = true;
 }

@@ -27,7 +27,7 @@ class Progress {
     double loss, lr, images_per_second, eta_seconds, data_wait;  // data_wait: share of the time, 0 to 1
   };
 
-  explicit Progress(int64_t log_interval);
+  explicit Progress(int64_t log_interval, bool quiet = false);  // quiet: shows nothing
   ~Progress() { clear(); }
   void show(const Report& report);
   void note(const std::string& text);  // "evaluating", on a terminal only
@@ -35,7 +35,7 @@ class Progress {
   bool terminal() const { return terminal_; }
 
  private:
-  bool terminal_;
+  bool terminal_, quiet_;
   int64_t log_interval_;
   bool drawn_ = false;
   Stopwatch since_draw_;

@@ -76,7 +76,8 @@ Arguments read_arguments(const fs::path& path) {
   return arguments;
 }
 
-RunFolder RunFolder::make(const fs::path& output, const std::string& experiment, const std::string& label) {
+RunFolder RunFolder::make(const fs::path& output, const std::string& experiment, const std::string& label,
+                          const std::vector<std::string>& rows) {
   std::error_code error;
   fs::create_directories(output, error);
   ENSURE(!error, output.string(), ": the output folder cannot be made: ", error.message(), "; choose another --output");
@@ -90,7 +91,7 @@ RunFolder RunFolder::make(const fs::path& output, const std::string& experiment,
   }
   ENSURE(!error, path.string(), ": the run folder cannot be made: ", error.message(), "; choose another --output");
   ENSURE(made, path.string(), ": exists already and is left as it is; choose another --experiment, or --resume it");
-  return {path, {}, 0};
+  return {path, rows, 0};
 }
 
 RunFolder::RunFolder(const fs::path& path, std::vector<std::string> rows, int64_t step)

@@ -40,9 +40,10 @@ struct StepMetrics {
 /// processes can have the same one at once.
 class RunFolder {
  public:
-  /// Makes <output>/<experiment>, or where that is empty <output>/<time>-<label>. An Error where it exists or cannot be
-  /// made.
-  static RunFolder make(const std::filesystem::path& output, const std::string& experiment, const std::string& label);
+  /// Makes <output>/<experiment>, or where that is empty <output>/<time>-<label>, with these rows in its summary. An
+  /// Error where it exists or cannot be made.
+  static RunFolder make(const std::filesystem::path& output, const std::string& experiment, const std::string& label,
+                        const std::vector<std::string>& rows = {});
 
   /// Takes one that is there, with these rows in its summary and no others, and no metrics of later steps than `step`.
   RunFolder(const std::filesystem::path& path, std::vector<std::string> rows, int64_t step);

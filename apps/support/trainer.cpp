@@ -3,368 +3,314 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
-#include <optional>
 
 #include "apps/support/checkpoint.h"
 #include "apps/support/confusion.h"
 #include "apps/support/environment.h"
 #include "apps/support/evaluation.h"
-#include "apps/support/finite.h"
 #include "apps/support/format.h"
 #include "apps/support/interrupt.h"
+#include "apps/support/learner.h"
+#include "apps/support/memory_forecast.h"
 #include "apps/support/progress.h"
 #include "apps/support/report.h"
 #include "apps/support/sheet.h"
 #include "apps/support/tensorboard.h"
 #include "apps/support/training_state.h"
-#include "data/loader.h"
 #include "engine/file.h"
-#include "engine/names.h"
-#include "engine/ops.h"
-#include "engine/parallel.h"
-#include "mixup/losses.h"
-#include "mixup/policies.h"
-#include "nn/ema.h"
-#include "nn/optimizer.h"
 #include "nn/schedule.h"
 
 namespace apps {
 
 using data::Batch;
 using data::Loader;
-using engine::Purpose;
-using engine::Rng;
-using engine::Tensor;
-using engine::Variable;
-using nn::Mode;
 
 namespace {
+
+namespace fs = std::filesystem;
 
 /// Two digits after the point, or a dash where nothing was measured.
 std::string percent(double value) { return std::isnan(value) ? "-" : format("%.2f", value); }
 
-/// The entries under longer names.
-nn::State prefixed(const std::string& prefix, nn::State state) {
-  for (nn::Entry& entry : state) entry.name.insert(0, prefix);
-  return state;
-}
-
-/// Copies of the running statistics in a network's state, to undo what a forward pass did to them.
-class Buffers {
- public:
-  explicit Buffers(const nn::State& state) {
-    for (const nn::Entry& entry : state) {
-      if (entry.kind == nn::Entry::Kind::buffer)
-        pairs_.emplace_back(entry.variable.value(), Tensor(entry.variable.shape()));
-    }
-    keep();
-  }
-  void keep() {
-    for (auto& [value, copy] : pairs_) std::copy_n(value.data(), value.elements(), copy.data());
-  }
-  void restore() {
-    for (auto& [value, copy] : pairs_) std::copy_n(copy.data(), copy.elements(), value.data());
-  }
-
- private:
-  std::vector<std::pair<Tensor, Tensor>> pairs_;
-};
-
 /// A sheet of training images before and after mixing, as images/mixed.png.
-void write_mixed_sheet(const data::Dataset& set, const TrainerOptions& o, const mixup::Policy& policy,
-                       const std::filesystem::path& folder) {
-  Loader loader(set, {.batch = std::min<int64_t>(8, set.count()), .train = true, .seed = o.seed, .workers = 0});
+void write_mixed_sheet(const data::Dataset& set, const TrainingFlags& flags, const mixup::Policy& policy,
+                       const fs::path& folder) {
+  Loader loader(set, {.batch = std::min<int64_t>(8, set.count()), .train = true, .seed = flags.seed, .workers = 0});
   loader.start(0);
   Batch batch;
   loader.next(batch);
-  Rng rng(o.seed, Purpose::mix);
+  engine::Rng rng(flags.seed, engine::Purpose::mix);
   const mixup::Plan plan = policy(batch, rng);
-  std::filesystem::create_directories(folder);
+  fs::create_directories(folder);
   sheet(set,
         {sheet_row("image", set, batch, mixup::unmixed(batch).partner), sheet_row("partner", set, batch, plan.partner),
          mixed_sheet_row("mixed", set, batch, plan)},
-        o.mixing.mix + " on " + set.name)
+        flags.mixing.mix + " on " + set.name)
       .save(folder / "mixed.png");
 }
 
-/// Saves the weights where the epoch that just ended is one of the best, as checkpoint-<epoch>, and as model_best where
-/// it is the best; removes those of an epoch that no longer is.
-void keep_best(const RunFolder& run, size_t most, const nn::Module& network, const nn::Metadata& metadata) {
-  const auto path = [&](int64_t epoch) { return run.path() / engine::text("checkpoint-", epoch, ".safetensors"); };
-  const auto epoch = static_cast<int64_t>(run.rows().size());
-  const std::vector<int64_t> best = run.best_epochs(most + 1);
-  if (best[0] == epoch) nn::save_weights(network, run.path() / "model_best.safetensors", metadata);
-  const auto rank = static_cast<size_t>(std::find(best.begin(), best.end(), epoch) - best.begin());
-  if (rank >= most) return;
-  nn::save_weights(network, path(epoch), metadata);
-  std::error_code error;
-  if (best.size() > most) std::filesystem::remove(path(best.back()), error);
+/// The flags of a learner whose weights come from a state.
+TrainingFlags without_initial_weights(TrainingFlags flags) {
+  flags.init_checkpoint.clear();
+  return flags;
+}
+
+/// The policy that mixes every batch, by which a network is judged.
+mixup::Policy every_batch(MixingOptions mixing) {
+  mixing.policy.prob = 1;
+  mixing.policy.off_epoch = 0;
+  return make_policy(mixing);
 }
 
 int64_t steps_of(double epochs, int64_t updates) { return std::llround(epochs * static_cast<double>(updates)); }
 
-}  // namespace
-
-void add_trainer_flags(CommandLine& line, TrainerOptions& o) {
-  line.group("Model");
-  add_model_flags(line, o.model);
-  line.add("--init-checkpoint,--initial-checkpoint", o.init_checkpoint,
-           "Weights to start from, safetensors with torchvision's names; a head for other classes is left out");
-
-  line.group("Mixing and loss");
-  add_mixing_flags(line, o.mixing);
-  line.add("--mixup", o.mixing.mixup, "Alpha of mixup, as timm has it: --mix mixup@0.8 for --mixup 0.8")
-      ->check(between(0, 1e6));
-  line.add("--cutmix", o.mixing.cutmix, "Alpha of cutmix; with --mixup both take turns")->check(between(0, 1e6));
-  add_loss_flags(line, o.loss);
-
-  line.group("Training");
-  line.add("--epochs", o.epochs, "Passes over the training set")->check(between(1, 1e6));
-  line.add("--max-steps", o.max_steps, "Stop after so many steps; 0: never")->check(between(0, 1e12));
-  line.add("-b,--batch-size", o.batch_size, "Images in a step")->check(between(1, 1e6));
-  line.add("--lr", o.lr, "Learning rate")->check(between(0, 1e6));
-  line.add("--sched", o.sched, "Schedule of the learning rate")
-      ->check(one_of("schedule", engine::names_of(nn::schedules())));
-  line.add("--min-lr", o.min_lr, "Lowest learning rate")->check(between(0, 1e6));
-  line.add("--warmup-epochs", o.warmup_epochs, "Linear rise of the learning rate")->check(between(0, 1e6));
-  line.add("--warmup-lr", o.warmup_lr, "Where the rise starts")->check(between(0, 1e6));
-  line.add("--decay-epochs", o.decay_epochs, "Epochs between two falls of --sched step")->check(between(0.001, 1e6));
-  line.add("--decay-rate", o.decay_rate, "Factor of a fall of --sched step")->check(between(0, 1));
-  line.add("--opt", o.opt, "Optimizer")->check(one_of("optimizer", engine::names_of(nn::optimizers())));
-  line.add("--momentum", o.optimizer.momentum, "Momentum of sgd")->check(between(0, 0.999999));
-  line.add_switch("--nesterov,!--no-nesterov", o.optimizer.nesterov, "Nesterov's momentum");
-  line.add("--opt-beta1", o.optimizer.beta1, "Memory of adamw and lamb for gradients")->check(between(0, 0.999999));
-  line.add("--opt-beta2", o.optimizer.beta2, "Memory of adamw and lamb for their squares")->check(between(0, 0.999999));
-  line.add("--opt-eps", o.optimizer.eps, "Added to the divisor by adamw and lamb")->check(between(1e-20, 1));
-  line.add("--weight-decay,--wd", o.optimizer.weight_decay, "Weight decay")->check(between(0, 1e6));
-  line.add_switch("--decay-offsets", o.optimizer.decay_offsets, "Weight decay on biases and batch norm too");
-  line.add("--clip-grad", o.clip_grad, "Largest norm of all gradients together; 0: any")->check(between(0, 1e6));
-  line.add_choice("--on-nan", o.on_nan, "answer", {"stop", "skip"},
-                  "Where a loss or gradient is no longer finite: stop, or leave that step out");
-  line.add("--grad-accum-steps", o.accumulate, "Batches whose gradients make one step")->check(between(1, 1e6));
-  line.add_switch("--model-ema", o.model_ema, "Save an average of the weights too, and evaluate that one");
-  line.add("--model-ema-decay", o.ema_decay, "A step moves the average by 1 - decay")->check(between(0, 0.9999999));
-  line.add("--seed", o.seed, "Of weights, order, augmentation and mixing")->check(between(0, 1.8e19));
-
-  line.group("Machine");
-  line.add("--threads", o.threads, "Computing threads; 0: all cores")->check(between(0, 1024));
-  line.add("--conv", o.conv, "How convolutions are computed: the fastest way for a shape, or always one")
-      ->check(one_of("algorithm", engine::names_of(engine::conv_algorithms())));
-  line.add("-j,--workers", o.workers, "Threads that prepare data; 0: none")->check(between(0, 256));
-  line.add("--device", o.device, "Where to compute")->check(one_of("device", {"cpu", "cuda"}));
-
-  line.group("Output");
-  line.add("--output", o.output, "Folder that run folders are made in")->check(not_empty());
-  line.add("--experiment", o.experiment, "Name of the run folder; not given: time, model and data set")
-      ->check(folder_name());
-  line.add("--resume", o.resume,
-           "Go on with the run in this folder, or by auto with --experiment or the newest in --output");
-  line.add("--recovery-interval", o.recovery_interval,
-           "Steps after which a run is saved, beside the end of each epoch; 0: none")
-      ->check(between(0, 1e12));
-  line.add("--checkpoint-hist", o.checkpoint_hist, "How many of the best epochs' weights are kept")
-      ->check(between(0, 1e6));
-  line.add("--log-interval,--print-freq", o.log_interval, "Steps between two lines where stderr is no terminal")
-      ->check(between(1, 1e9));
-}
-
-void resolve(TrainerOptions& o, data::Family family) {
-  if (o.warmup_epochs > static_cast<double>(o.epochs)) {
-    throw UsageError("--warmup-epochs is above --epochs: the learning rate would never reach --lr");
+/// A training run: where it stands, and what it writes to.
+class Training {
+ public:
+  Training(const TrainingFlags& flags, const Arguments& arguments, const data::Dataset& train_set,
+           const data::Dataset& test_set, const fs::path& resumed)
+      : flags_(flags),
+        arguments_(arguments),
+        train_set_(train_set),
+        test_set_(test_set),
+        loader_(train_set, {.batch = flags.batch_size, .train = true, .seed = flags.seed, .workers = flags.workers}),
+        test_loader_(test_set, {.batch = flags.batch_size, .train = false, .workers = flags.workers}),
+        learner_(has_state(resumed) ? without_initial_weights(flags) : flags, train_set),
+        always_(every_batch(flags.mixing)),
+        metadata_(metadata_of(arguments)),
+        updates_((loader_.batches() + flags.accumulate - 1) / flags.accumulate),
+        steps_(flags.max_steps > 0 ? std::min(flags.max_steps, flags.epochs * updates_) : flags.epochs * updates_),
+        schedule_(
+            nn::make_schedule(flags.sched, {.lr = flags.lr,
+                                            .min_lr = flags.min_lr,
+                                            .steps = steps_,
+                                            .warmup_steps = steps_of(flags.warmup_epochs, updates_),
+                                            .warmup_lr = flags.warmup_lr,
+                                            .decay_steps = std::max<int64_t>(1, steps_of(flags.decay_epochs, updates_)),
+                                            .decay_rate = flags.decay_rate})),
+        at_(go_on_from(resumed)),
+        run_(fs::is_directory(resumed)
+                 ? RunFolder(resumed, at_.rows, at_.step)
+                 : RunFolder::make(flags.output, flags.experiment, flags.model.model + "-" + train_set.name, at_.rows)),
+        states_(run_.path()),
+        events_(run_.path(), at_.step),
+        progress_(flags.log_interval, flags.quiet) {
+    metadata_["stem"] = stem_of(flags.model, train_set.size) == nn::Stem::cifar ? "cifar" : "imagenet";
   }
-  if (!o.model_ema && o.ema_decay != TrainerOptions().ema_decay) {
-    throw UsageError("--model-ema-decay: without --model-ema it is not read");
+
+  /// Trains to the end.
+  void run(int64_t forecast) {
+    write_head(forecast);
+    catch_interrupts();
+    if (flags_.on_nan == TrainingFlags::OnNan::rollback && !has_state(run_.path())) save();
+    for (; at_.epoch * updates_ < steps_; ++at_.epoch, at_.batches = 0, at_.loss_sum = 0) {
+      const Stopwatch watch;
+      const Speed speed = train_epoch();
+      test_epoch(speed, watch);
+    }
+    write_end(forecast);
   }
-  engine::require_device(o.device == "cuda" ? engine::Device::cuda : engine::Device::cpu);
-  resolve(o.mixing, family);
-  check(o.loss);
-  if (o.mixing.mix != "none" && o.batch_size < 2)
-    throw UsageError("--mix: a batch of one image has no partner to offer");
-  if (o.threads == 0) o.threads = engine::threads();
-  engine::set_threads(o.threads);
-  engine::set_conv_algorithm(o.conv);
-}
 
-void train(const TrainerOptions& o, const Arguments& arguments, const data::Dataset& train_set,
-           const data::Dataset& test_set, const std::filesystem::path& resumed) {
-  Loader loader(train_set, {.batch = o.batch_size, .train = true, .seed = o.seed, .workers = o.workers});
-  Loader test_loader(test_set, {.batch = o.batch_size, .train = false, .workers = o.workers});
-  const int64_t updates = (loader.batches() + o.accumulate - 1) / o.accumulate;  // in an epoch
-  const int64_t steps = o.max_steps > 0 ? std::min(o.max_steps, o.epochs * updates) : o.epochs * updates;
-
-  const auto classes = static_cast<int64_t>(train_set.classes.size());
-  const auto network = make_network(o.model, classes, train_set.size, o.seed);
-  if (!o.init_checkpoint.empty() && resumed.empty()) load_initial(*network, o.init_checkpoint);
-  const auto average = o.model_ema ? make_network(o.model, classes, train_set.size, o.seed) : nullptr;
-  std::optional<nn::Ema> ema;
-  if (average) ema.emplace(*network, *average, o.ema_decay);
-  nn::Network& judged = average ? *average : *network;
-
-  const mixup::Policy policy = make_policy(o.mixing);
-  require_stages(o.mixing, network->stages());
-  MixingOptions each_batch = o.mixing;  // what the network is judged by
-  each_batch.policy.prob = 1;
-  each_batch.policy.off_epoch = 0;
-  const mixup::Policy always = make_policy(each_batch);
-  const mixup::Loss criterion = mixup::make_loss(o.loss.loss, o.loss.options);
-  const auto optimizer = nn::make_optimizer(o.opt, *network, o.optimizer);
-  const nn::Schedule schedule =
-      nn::make_schedule(o.sched, {.lr = o.lr,
-                                  .min_lr = o.min_lr,
-                                  .steps = steps,
-                                  .warmup_steps = steps_of(o.warmup_epochs, updates),
-                                  .warmup_lr = o.warmup_lr,
-                                  .decay_steps = std::max<int64_t>(1, steps_of(o.decay_epochs, updates)),
-                                  .decay_rate = o.decay_rate});
-
-  nn::Metadata metadata = metadata_of(arguments);
-  metadata["stem"] = stem_of(o.model, train_set.size) == nn::Stem::cifar ? "cifar" : "imagenet";
-
-  nn::State tensors = prefixed("network.", state_of(*network));
-  for (nn::Entry& entry : prefixed("optimizer.", optimizer->memory())) tensors.push_back(std::move(entry));
-  if (average)
-    for (nn::Entry& entry : prefixed("average.", state_of(*average))) tensors.push_back(std::move(entry));
-  Position at;
-  if (has_state(resumed)) {
-    at = StateFiles(resumed).load(tensors);
-    optimizer->set_steps(at.step);
-  }
-  RunFolder run = resumed.empty() ? RunFolder::make(o.output, o.experiment, o.model.model + "-" + train_set.name)
-                                  : RunFolder(resumed, at.rows, at.step);
-  const StateFiles states(run.path());
-  EventFile events(run.path(), at.step);
-  run.write_arguments(arguments);
-  nlohmann::ordered_json about = environment(train_set, test_set);
-  about["parameters"] = nn::count_parameters(*network);
-  engine::write_file(run.path() / "env.json", json_text(about, 2) + "\n");
-  if (o.mixing.mix != "none") write_mixed_sheet(train_set, o, always, run.path() / "images");
-  for (const Argument& argument : arguments) std::printf("%-16s %s\n", argument.name.c_str(), argument.value.c_str());
-  std::printf("\n%s: %ld parameters; %s: %ld training and %ld test images, %ld classes\n\n", o.model.model.c_str(),
-              nn::count_parameters(*network), train_set.name.c_str(), train_set.count(), test_set.count(), classes);
-  std::printf(
-      "epoch  train loss  eval loss   top-1 %%   top-5 %%  mixed top-1  mixed top-2        lr  images/s  data wait    "
-      "time\n");
-  std::fflush(stdout);
-
-  Progress progress(o.log_interval);
-  catch_interrupts();
-  const auto save = [&] {
-    at.rows = run.rows();
-    states.save(tensors, at, arguments);
+ private:
+  struct Speed {
+    double images_per_second, data_wait;
   };
-  const auto stop_if_interrupted = [&](bool saved) {
+
+  /// Fills the learner with what was saved.
+  Position load(const StateFiles& states) {
+    const Position at = states.load(learner_.tensors());
+    learner_.accept();
+    return at;
+  }
+
+  Position go_on_from(const fs::path& resumed) {
+    if (!has_state(resumed)) return {};
+    const Position at = load(StateFiles(resumed));
+    learner_.set_steps(at.step);
+    return at;
+  }
+
+  void save() {
+    at_.rows = run_.rows();
+    states_.save(learner_.tensors(), at_, arguments_);
+    troubles_ = 0;
+  }
+
+  void stop_if_interrupted(bool saved) {
     if (!interrupted()) return;
-    progress.clear();
+    progress_.clear();
     if (!saved) save();
-    std::fprintf(stderr, "saved; goes on with: --resume %s\n", run.path().c_str());
+    std::fprintf(stderr, "saved; goes on with: --resume %s\n", run_.path().c_str());
     throw Interrupted{interrupted()};
-  };
-  Buffers before(o.on_nan == TrainerOptions::OnNan::skip ? state_of(*network) : nn::State());
-  int64_t skipped = 0;  // steps in a row
-  Evaluation evaluation{};
-  for (; at.epoch * updates < steps; ++at.epoch, at.batches = 0, at.loss_sum = 0) {
+  }
+
+  double mean_loss() const { return at_.loss_sum / static_cast<double>(at_.batches); }
+
+  /// One update from as many batches as there are to be.
+  void step() {
+    const int64_t together = std::min(flags_.accumulate, loader_.batches() - at_.batches);
+    Batch batch;
+    for (int64_t i = 0; i < together && loader_.next(batch); ++i, ++at_.batches) {
+      at_.loss_sum += learner_.learn_from(batch, 1 / static_cast<double>(together)).loss;
+    }
+    at_.lr = schedule_(at_.step);
+    if (const std::string not_finite = learner_.update(at_.lr); !not_finite.empty()) answer(not_finite);
+    ++at_.step;
+  }
+
+  /// Does about a step that failed what --on-nan says.
+  void answer(const std::string& not_finite) {
+    progress_.clear();
+    const std::string line = engine::text("step ", at_.step + 1, ": ", not_finite, " is not finite");
+    ENSURE(flags_.on_nan != TrainingFlags::OnNan::stop, line,
+           ": try a lower learning rate, --clip-grad or --warmup-epochs");
+    const bool back = flags_.on_nan == TrainingFlags::OnNan::rollback;
+    const bool in_a_row = back || failed_ == at_.step;
+    troubles_ = in_a_row ? troubles_ + 1 : 1;
+    failed_ = at_.step + 1;
+    ENSURE(troubles_ < 10, line, back ? ", the tenth since the run was saved" : ", and so were the 9 steps before",
+           ": nothing is learned any more");
+    if (!back) {
+      std::fprintf(stderr, "%s: it is left out\n", line.c_str());
+      return;
+    }
+    const Position saved = load(states_);
+    std::fprintf(stderr, "%s: back to what step %ld came to, and on with the next one\n", line.c_str(), saved.step);
+  }
+
+  /// Trains to the end of the epoch, and saves.
+  Speed train_epoch() {
     const Stopwatch watch;
-    const double waited_before = loader.waited();
-    const int64_t first_step = at.epoch * updates, last_step = std::min(steps, first_step + updates),
-                  first_batch = at.batches;
-    const auto waited = [&] { return (loader.waited() - waited_before) / watch.seconds(); };
-    const auto speed = [&] { return static_cast<double>((at.batches - first_batch) * o.batch_size) / watch.seconds(); };
-
-    loader.start(at.epoch, first_batch);
-    while (at.step < last_step) {
-      const int64_t together = std::min(o.accumulate, loader.batches() - at.batches);
-      Batch batch;
-      std::string trouble;  // what is not finite
-      for (int64_t i = 0; i < together && loader.next(batch); ++i, ++at.batches) {
-        Rng rng(o.seed, Purpose::mix, static_cast<uint32_t>(batch.epoch), static_cast<uint32_t>(batch.step));
-        const mixup::Plan plan = policy(batch, rng);
-        const auto forward = [&] { return mixup::forward(*network, plan, batch.images, Mode::train); };
-        const Variable logits = forward();
-        if (!is_finite(logits.value())) {
-          const engine::NoGrad no_grad;
-          trouble = first_not_finite(*network, forward);
-          continue;
-        }
-        const Variable loss = criterion(logits, mixup::targets(plan, batch.labels));
-        at.loss_sum += loss.value().item();
-        engine::backward(together == 1 ? loss : engine::scale(loss, 1 / static_cast<float>(together)));
-      }
-      const double norm = nn::clip_gradients(*network, o.clip_grad > 0 ? o.clip_grad : INFINITY);
-      if (trouble.empty() && !std::isfinite(norm)) trouble = first_gradient_not_finite(*network);
-      at.lr = schedule(at.step);
-      if (trouble.empty()) {
-        optimizer->step(static_cast<float>(at.lr));
-        if (ema) ema->update();
-        before.keep();
-        skipped = 0;
-      } else {
-        progress.clear();
-        std::string line = engine::text("step ", at.step + 1, ": ", trouble, " is not finite");
-        ENSURE(o.on_nan == TrainerOptions::OnNan::skip, line,
-               ": try a lower learning rate, --clip-grad or --warmup-epochs");
-        ENSURE(++skipped < 10, line, ", and so were the ", skipped - 1, " steps before: nothing is learned any more");
-        std::fprintf(stderr, "%s: it is left out\n", line.c_str());
-        before.restore();
-        optimizer->skip();
-      }
-
-      ++at.step;
-      progress.show({at.epoch + 1, o.epochs, at.step - first_step, last_step - first_step,
-                     at.loss_sum / static_cast<double>(at.batches), at.lr, speed(),
-                     static_cast<double>((steps - at.step) * o.accumulate * o.batch_size) / speed(), waited()});
-      if (at.step % o.log_interval == 0 || at.step == last_step) {
-        const double loss = at.loss_sum / static_cast<double>(at.batches);
-        run.log({at.epoch + 1, at.step, loss, at.lr, speed(), waited()});
-        // Numbered from 0, so that TensorBoard keeps those up to a saved step when a run goes on from there.
-        events.add("train/loss", at.step - 1, loss);
-        events.add("train/lr", at.step - 1, at.lr);
-        events.add("train/images_per_second", at.step - 1, speed());
-      }
-      if (at.step == last_step) break;  // saved below
-      const bool due = o.recovery_interval > 0 && at.step % o.recovery_interval == 0;
+    const double waited_before = loader_.waited();
+    const int64_t first_step = at_.epoch * updates_, last_step = std::min(steps_, first_step + updates_),
+                  first_batch = at_.batches;
+    const auto waited = [&] { return (loader_.waited() - waited_before) / watch.seconds(); };
+    const auto speed = [&] {
+      return static_cast<double>((at_.batches - first_batch) * flags_.batch_size) / watch.seconds();
+    };
+    loader_.start(at_.epoch, first_batch);
+    while (at_.step < last_step) {
+      step();
+      progress_.show(
+          {at_.epoch + 1, flags_.epochs, at_.step - first_step, last_step - first_step, mean_loss(), at_.lr, speed(),
+           static_cast<double>((steps_ - at_.step) * flags_.accumulate * flags_.batch_size) / speed(), waited()});
+      if (at_.step % flags_.log_interval == 0 || at_.step == last_step) log({speed(), waited()});
+      if (at_.step == last_step) break;  // saved below
+      const bool due = flags_.recovery_interval > 0 && at_.step % flags_.recovery_interval == 0;
       if (due) save();
       stop_if_interrupted(due);
     }
-    const double images_per_second = speed(), data_wait = waited();
-    nn::save_weights(*network, run.path() / "last.safetensors", metadata);
-    if (average) nn::save_weights(*average, run.path() / "last.ema.safetensors", metadata);
-    save();  // evaluated again, with the same result, if that is as far as it comes
+    const Speed measured{speed(), waited()};
+    nn::save_weights(learner_.network(), run_.path() / "last.safetensors", metadata_);
+    if (learner_.average()) nn::save_weights(*learner_.average(), run_.path() / "last.ema.safetensors", metadata_);
+    save();  // tested again, with the same result, if that is as far as it comes
     stop_if_interrupted(true);
-    progress.note("evaluating");
-    Confusion confusion(test_set.classes);
-    evaluation = evaluate(judged, test_loader, [&](const Batch& batch, const engine::Tensor& logits) {
+    return measured;
+  }
+
+  void log(const Speed& speed) {
+    run_.log({at_.epoch + 1, at_.step, mean_loss(), at_.lr, speed.images_per_second, speed.data_wait});
+    // Numbered from 0, so that TensorBoard keeps those up to a saved step when a run goes on from there.
+    events_.add("train/loss", at_.step - 1, mean_loss());
+    events_.add("train/lr", at_.step - 1, at_.lr);
+    events_.add("train/images_per_second", at_.step - 1, speed.images_per_second);
+  }
+
+  /// Tests what the epoch came to, and writes it down.
+  void test_epoch(const Speed& speed, const Stopwatch& watch) {
+    progress_.note("evaluating");
+    Confusion confusion(test_set_.classes);
+    evaluation_ = evaluate(learner_.judged(), test_loader_, [&](const Batch& batch, const engine::Tensor& logits) {
       stop_if_interrupted(true);
       confusion.add(batch.labels, logits.data());
     });
-    engine::write_file(run.path() / "confusion.csv", confusion.csv());
+    engine::write_file(run_.path() / "confusion.csv", confusion.csv());
     MixedEvaluation mixed{NAN, NAN};
-    if (o.mixing.mix != "none") mixed = evaluate_mixed(judged, test_loader, always);
-    progress.clear();
+    if (flags_.mixing.mix != "none") mixed = evaluate_mixed(learner_.judged(), test_loader_, always_);
+    progress_.clear();
 
-    const double train_loss = at.loss_sum / static_cast<double>(at.batches);
-    run.append(
-        {at.epoch + 1, train_loss, evaluation.loss, evaluation.top1, evaluation.top5, mixed.top1, mixed.top2, at.lr});
-    events.add("eval/loss", at.step, evaluation.loss);
-    events.add("eval/top1", at.step, evaluation.top1);
-    events.add("eval/top5", at.step, evaluation.top5);
+    run_.append({at_.epoch + 1, mean_loss(), evaluation_.loss, evaluation_.top1, evaluation_.top5, mixed.top1,
+                 mixed.top2, at_.lr});
+    events_.add("eval/loss", at_.step, evaluation_.loss);
+    events_.add("eval/top1", at_.step, evaluation_.top1);
+    events_.add("eval/top5", at_.step, evaluation_.top5);
     if (!std::isnan(mixed.top1)) {
-      events.add("eval/mixed_top1", at.step, mixed.top1);
-      events.add("eval/mixed_top2", at.step, mixed.top2);
+      events_.add("eval/mixed_top1", at_.step, mixed.top1);
+      events_.add("eval/mixed_top2", at_.step, mixed.top2);
     }
-    keep_best(run, static_cast<size_t>(o.checkpoint_hist), judged, metadata);
-    std::printf("%5ld  %10.4f  %9.4f  %8.2f  %8.2f  %11s  %11s  %8.5f  %8.0f  %8.1f%%  %6s\n", at.epoch + 1, train_loss,
-                evaluation.loss, evaluation.top1, evaluation.top5, percent(mixed.top1).c_str(),
-                percent(mixed.top2).c_str(), at.lr, images_per_second, 100 * data_wait,
+    keep_best(run_, static_cast<size_t>(flags_.checkpoint_hist), learner_.judged(), metadata_);
+    if (flags_.quiet) return;
+    std::printf("%5ld  %10.4f  %9.4f  %8.2f  %8.2f  %11s  %11s  %8.5f  %8.0f  %8.1f%%  %6s\n", at_.epoch + 1,
+                mean_loss(), evaluation_.loss, evaluation_.top1, evaluation_.top5, percent(mixed.top1).c_str(),
+                percent(mixed.top2).c_str(), at_.lr, speed.images_per_second, 100 * speed.data_wait,
                 clock_time(watch.seconds()).c_str());
     std::fflush(stdout);
   }
-  try {
-    write_report(run.path());
-  } catch (const engine::Error& error) {  // the training is done all the same
-    std::fprintf(stderr, "no report.html: %s\n", error.what());
+
+  /// What is known before the first step.
+  void write_head(int64_t forecast) {
+    run_.write_arguments(arguments_);
+    const int64_t parameters = nn::count_parameters(learner_.network());
+    nlohmann::ordered_json about = environment(train_set_, test_set_);
+    about["parameters"] = parameters;
+    about["memory forecast"] = memory_size(forecast);
+    engine::write_file(run_.path() / "env.json", json_text(about, 2) + "\n");
+    if (flags_.mixing.mix != "none") write_mixed_sheet(train_set_, flags_, always_, run_.path() / "images");
+    if (flags_.quiet) return;
+    for (const Argument& argument : arguments_)
+      std::printf("%-16s %s\n", argument.name.c_str(), argument.value.c_str());
+    std::printf("\n%s: %ld parameters; %s: %ld training and %ld test images, %zu classes\n", flags_.model.model.c_str(),
+                parameters, train_set_.name.c_str(), train_set_.count(), test_set_.count(), train_set_.classes.size());
+    std::printf("memory: about %s will be used, %s can be had\n\n", memory_size(forecast).c_str(),
+                memory_size(memory_within_reach()).c_str());
+    std::printf(
+        "epoch  train loss  eval loss   top-1 %%   top-5 %%  mixed top-1  mixed top-2        lr  images/s  data wait   "
+        " "
+        "time\n");
+    std::fflush(stdout);
   }
-  std::printf("\nfinal accuracy: %.2f %% top-1 (chance is %.2f %%)\nrun folder: %s, with report.html\n",
-              evaluation.top1, 100.0 / static_cast<double>(classes), run.path().c_str());
+
+  void write_end(int64_t forecast) {
+    try {
+      write_report(run_.path());
+    } catch (const engine::Error& error) {  // the training is done all the same
+      std::fprintf(stderr, "no report.html: %s\n", error.what());
+    }
+    if (!flags_.quiet) {
+      std::printf("\nmemory: %s were used at most, forecast were %s\n", memory_size(most_memory_used()).c_str(),
+                  memory_size(forecast).c_str());
+    }
+    std::printf("%sfinal accuracy: %.2f %% top-1 (chance is %.2f %%)\nrun folder: %s, with report.html\n",
+                flags_.quiet ? "" : "\n", evaluation_.top1, 100.0 / static_cast<double>(test_set_.classes.size()),
+                run_.path().c_str());
+  }
+
+  const TrainingFlags& flags_;
+  const Arguments& arguments_;
+  const data::Dataset &train_set_, &test_set_;
+  Loader loader_, test_loader_;
+  Learner learner_;
+  const mixup::Policy always_;
+  nn::Metadata metadata_;
+  const int64_t updates_, steps_;  // in an epoch; in all
+  const nn::Schedule schedule_;
+  Position at_;
+  RunFolder run_;
+  StateFiles states_;
+  EventFile events_;
+  Progress progress_;
+  Evaluation evaluation_{};
+  int64_t failed_ = 0,
+          troubles_ = 0;  // the step that failed last, and how many did without one in between that did not
+};
+
+}  // namespace
+
+void train(const TrainingFlags& flags, const Arguments& arguments, const data::Dataset& train_set,
+           const data::Dataset& test_set, const fs::path& resumed) {
+  const int64_t forecast = forecast_memory(flags, train_set);
+  require_memory(forecast);
+  Training(flags, arguments, train_set, test_set, resumed).run(forecast);
 }
 
 }  // namespace apps

@@ -1,57 +1,18 @@
 #pragma once
 
-#include <string>
+#include <filesystem>
 
-#include "apps/support/command_line.h"
-#include "apps/support/loss_flags.h"
-#include "apps/support/mixing_flags.h"
-#include "apps/support/model_flags.h"
 #include "apps/support/run_folder.h"
+#include "apps/support/training_flags.h"
 #include "data/dataset.h"
-#include "nn/optimizer.h"
 
 namespace apps {
 
-/// Everything about a training run that does not depend on the data set, bound to flags by timm's names.
-struct TrainerOptions {
-  ModelFlags model;
-  std::string init_checkpoint;
-
-  MixingOptions mixing;
-  LossFlags loss;
-
-  int64_t epochs = 10, max_steps = 0;  // max_steps 0: no limit
-  int64_t batch_size = 128;
-  double lr = 0.1, min_lr = 0, warmup_lr = 1e-5, decay_rate = 0.1;
-  std::string sched = "cosine";
-  double warmup_epochs = 0, decay_epochs = 30;
-  std::string opt = "sgd";
-  nn::OptimizerOptions optimizer = {.weight_decay = 1e-4f};
-  double clip_grad = 0;  // 0: not
-  enum class OnNan { stop, skip } on_nan = OnNan::stop;
-  int64_t accumulate = 1;  // batches a step
-  bool model_ema = false;  // average of the weights
-  double ema_decay = 0.9998;
-
-  uint64_t seed = 42;
-  int threads = 0, workers = 1;  // threads 0: all cores
-  std::string device = "cpu", conv = "auto";
-  std::string output = "output", experiment;
-  std::string resume;  // a run folder, or "auto"
-  int64_t recovery_interval = 0, checkpoint_hist = 3;
-  int64_t log_interval = 50;
-};
-
-/// Adds the flags of every training program.
-void add_trainer_flags(CommandLine& line, TrainerOptions& options);
-
-/// Fills in what was left to be chosen, prepares the threads, and checks the device.
-void resolve(TrainerOptions& options, data::Family family);
-
 /// Makes the run folder, trains, evaluates after every epoch, and prints a table of the epochs. `arguments` are what
-/// the run folder and the first lines tell about the run. Where a folder is given, the run in it goes on from where it
-/// was saved last, to the same end. The first SIGINT or SIGTERM saves it and throws Interrupted.
-void train(const TrainerOptions& options, const Arguments& arguments, const data::Dataset& train_set,
+/// the run folder and the first lines tell about the run. Where a run folder is given, the run in it goes on from where
+/// it was saved last, to the same end; from a state file it goes on in a new folder. The first SIGINT or SIGTERM saves
+/// the run and throws Interrupted.
+void train(const TrainingFlags& flags, const Arguments& arguments, const data::Dataset& train_set,
            const data::Dataset& test_set, const std::filesystem::path& resumed);
 
 }  // namespace apps

@@ -5,13 +5,17 @@
 
 #include "apps/support/data_flags.h"
 #include "apps/support/dry_run.h"
+#include "apps/support/overfit_batch.h"
 #include "apps/support/recipes.h"
+#include "apps/support/trainer.h"
 #include "apps/support/training_state.h"
 #include "engine/names.h"
 #include "nn/weights.h"
 
 namespace apps {
 namespace {
+
+namespace fs = std::filesystem;
 
 /// The command line with the arguments of a recipe before it, so that the others win; as it is where there is none.
 std::vector<std::string> with_recipe(const std::string& name, const std::vector<Recipe>& recipes,
@@ -30,14 +34,17 @@ std::vector<std::string> with_recipe(const std::string& name, const std::vector<
   return arguments;
 }
 
-/// The folder of the run to go on with; empty where a new one is to be started.
-std::filesystem::path folder_to_resume(const TrainerOptions& options) {
-  namespace fs = std::filesystem;
+/// The folder of the run to go on with, or the state file to start a new one from; empty where there is none.
+fs::path path_to_resume(const TrainingFlags& options) {
   std::error_code error;
   if (options.resume.empty()) return {};
   if (options.resume != "auto") {
-    ENSURE(has_state(options.resume), options.resume, ": holds no state of a training to go on from");
-    return options.resume;
+    const fs::path path = options.resume;
+    ENSURE(has_state(path), path.string(), ": holds no state of a training to go on from");
+    for (const char* newest : {"next.state.safetensors", "last.state.safetensors", "previous.state.safetensors"}) {
+      if (path.filename() == newest) return path.has_parent_path() ? path.parent_path() : ".";
+    }
+    return path;
   }
   if (!options.experiment.empty()) {
     const fs::path folder = fs::path(options.output) / options.experiment;
@@ -56,9 +63,10 @@ std::filesystem::path folder_to_resume(const TrainerOptions& options) {
 
 /// Flags that may differ when a run goes on: they do not change what it comes to.
 bool is_free(const std::string& name) {
-  const std::vector<std::string> names{
-      "threads", "workers", "device",  "data-dir",     "download", "data-url",          "experiment",
-      "output",  "config",  "dry-run", "log-interval", "resume",   "recovery-interval", "checkpoint-hist"};
+  const std::vector<std::string> names{"threads",  "workers",           "device",          "data-dir",
+                                       "download", "data-url",          "experiment",      "output",
+                                       "config",   "dry-run",           "overfit-batch",   "log-interval",
+                                       "resume",   "recovery-interval", "checkpoint-hist", "quiet"};
   return std::find(names.begin(), names.end(), name) != names.end();
 }
 
@@ -102,25 +110,26 @@ void require_same(const Arguments& before, const Arguments& now) {
 }  // namespace
 
 int run_training(int argc, char** argv, const char* name, const std::string& description,
-                 const std::vector<std::string>& datasets, const TrainerOptions& defaults) {
+                 const std::vector<std::string>& datasets, const TrainingFlags& defaults) {
   return run_program(name, [&] {
-    TrainerOptions options = defaults;
+    TrainingFlags options = defaults;
     DataFlags pictures;
     pictures.dataset = datasets.front();
     const std::vector<Recipe> recipes = recipes_for(datasets);
     std::vector<std::string> names = engine::names_of(recipes);
     names.push_back("list");
     std::string recipe, config;
-    bool dry = false;
+    bool dry = false, overfit = false;
     CommandLine line(name, description);
     line.group("Data");
     line.add_switch("--dry-run", dry, "Show the network, train three steps, tell memory and time, and write nothing");
+    line.add_switch("--overfit-batch", overfit, "Learn one batch by heart, as a smoke test, and write nothing");
     line.add("-c,--config", config, "Read flags from a file like a run's args.yaml; those on the command line win");
     line.add("--recipe", recipe, "Settings of a published experiment, which other flags override; list prints them all")
         ->check(one_of("recipe", names));
     add_data_flags(line, pictures, datasets);
     add_training_data_flags(line, pictures);
-    add_trainer_flags(line, options);
+    add_training_flags(line, options);
     std::vector<std::string> given(argv + 1, argv + argc);
     // Whatever is found to stand before what was given is put there, and all of it read again.
     const auto put_before = [&](const std::vector<std::string>& found) {
@@ -132,14 +141,14 @@ int run_training(int argc, char** argv, const char* name, const std::string& des
     if (recipe == "list") return print_recipes(recipes);
     if (options.model.model == "list") return print_models();
 
-    const std::filesystem::path resumed = folder_to_resume(options);
+    const fs::path resumed = path_to_resume(options);
     Arguments before;
     if (has_state(resumed)) {
       before = StateFiles(resumed).arguments();
       put_before(arguments_from(before, false));
     }
     line.parse(with_recipe(recipe, recipes, given));
-    if (!options.init_checkpoint.empty()) nn::weight_info(options.init_checkpoint);  // before the data are read
+    if (!options.init_checkpoint.empty() && before.empty()) nn::weight_info(options.init_checkpoint);  // before data
     for (const Recipe& one : recipes) {
       if (one.name == recipe && one.pretrained && options.init_checkpoint.empty()) {
         std::fprintf(stderr, "note: recipe %s is meant for ImageNet weights: --init-checkpoint\n", recipe.c_str());
@@ -151,6 +160,7 @@ int run_training(int argc, char** argv, const char* name, const std::string& des
     tell_skipped(test_set);
     if (!before.empty()) require_same(before, line.values());
     if (dry) return dry_run(options, train_set);
+    if (overfit) return overfit_batch(options, train_set);
     train(options, line.values(), train_set, test_set, resumed);
   });
 }

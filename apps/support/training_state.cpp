@@ -44,12 +44,15 @@ void require_version(const fs::path& file, const nn::Metadata& all) {
   ENSURE(found->second == version, file.string(), ": is a state of version ", found->second, ", and this is ", version);
 }
 
-/// The state files that are there, the newest first.
+constexpr const char* ending = ".state.safetensors";
+
+/// The state files in a folder, the newest first; or the file itself that is one.
 std::vector<fs::path> state_files(const fs::path& folder) {
   std::vector<fs::path> there;
   std::error_code error;
+  if (folder.filename().string().ends_with(ending) && fs::is_regular_file(folder, error)) return {folder};
   for (const char* name : {"next", "last", "previous"}) {
-    const fs::path path = folder / engine::text(name, ".state.safetensors");
+    const fs::path path = folder / engine::text(name, ending);
     if (fs::exists(path, error)) there.push_back(path);
   }
   return there;
@@ -103,21 +106,31 @@ void StateFiles::save(const nn::State& tensors, const Position& p, const Argumen
   for (const Argument& argument : arguments) list.push_back({argument.name, argument.value, argument.is_text});
   const json position{{"epoch", p.epoch},       {"batches", p.batches}, {"step", p.step},
                       {"loss_sum", p.loss_sum}, {"lr", p.lr},           {"rows", p.rows}};
-  const fs::path last = folder_ / "last.state.safetensors", next = folder_ / "next.state.safetensors";
+  const fs::path last = path_ / "last.state.safetensors", next = path_ / "next.state.safetensors";
   write_safetensors(
       next, std::move(all),
       {{"demix-state", version}, {"position", position.dump()}, {"arguments", list.dump()}, {"sha256", sums.dump()}});
   std::error_code error;
-  if (fs::exists(last, error)) fs::rename(last, folder_ / "previous.state.safetensors", error);
+  if (fs::exists(last, error)) fs::rename(last, path_ / "previous.state.safetensors", error);
   if (!error) fs::rename(next, last, error);
   ENSURE(!error, last.string(), ": cannot be written: ", error.message());
 }
 
-bool has_state(const fs::path& folder) { return !state_files(folder).empty(); }
+bool has_state(const fs::path& path) { return !state_files(path).empty(); }
+
+void link_state(const fs::path& folder, const std::string& name) {
+  const fs::path last = folder / "last.state.safetensors", to = folder / (name + ending), fresh = to.string() + ".tmp";
+  std::error_code error;
+  fs::remove(fresh, error);  // left by a run that was killed
+  fs::create_hard_link(last, fresh, error);
+  if (error) fs::copy_file(last, fresh, error);
+  if (!error) fs::rename(fresh, to, error);
+  ENSURE(!error, to.string(), ": cannot be written: ", error.message());
+}
 
 std::vector<fs::path> StateFiles::files() const {
-  const std::vector<fs::path> there = state_files(folder_);
-  ENSURE(!there.empty(), folder_.string(), ": holds no state of a training to go on from");
+  const std::vector<fs::path> there = state_files(path_);
+  ENSURE(!there.empty(), path_.string(), ": holds no state of a training to go on from");
   return there;
 }
 

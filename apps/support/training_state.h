@@ -18,14 +18,19 @@ struct Position {
   std::vector<std::string> rows;  // of summary.csv, of the epochs before
 };
 
-/// Whether a folder holds a state to go on from.
-bool has_state(const std::filesystem::path& folder);
+/// Whether a folder holds a state to go on from, or a file is one by its name.
+bool has_state(const std::filesystem::path& path);
+
+/// Keeps the newest state of a folder under another name, <name>.state.safetensors, at no cost where the file system
+/// has links.
+void link_state(const std::filesystem::path& folder, const std::string& name);
 
 /// A run's state files: the newest, and the one before it, which is kept until the newest is safely on the disk. Each
 /// has all tensors with a SHA-256 each, the position and the arguments.
 class StateFiles {
  public:
-  explicit StateFiles(std::filesystem::path folder) : folder_(std::move(folder)) {}
+  /// Those in a folder, or a single file to be read.
+  explicit StateFiles(std::filesystem::path path) : path_(std::move(path)) {}
 
   /// Writes the newest.
   void save(const nn::State& tensors, const Position& position, const Arguments& arguments) const;
@@ -41,7 +46,7 @@ class StateFiles {
   /// Those that are there, the newest first.
   std::vector<std::filesystem::path> files() const;
 
-  std::filesystem::path folder_;
+  std::filesystem::path path_;
 };
 
 }  // namespace apps

@@ -68,6 +68,46 @@ TEST_CASE("a run that is killed again and again comes to the same bits") {
   check_same(scratch, "killed");
 }
 
+TEST_CASE("from a kept epoch's state a run goes on in a new folder, and from the newest one in its own") {
+  const Scratch scratch("branch");
+  run_whole(scratch, short_run);
+  const fs::path whole = scratch.path / "output/whole";
+  for (const char* name : {"checkpoint-1", "checkpoint-2", "checkpoint-3", "model_best"}) {
+    CHECK(fs::exists(whole / (std::string(name) + ".state.safetensors")));
+    CHECK(fs::exists(whole / (std::string(name) + ".safetensors")));
+  }
+  const Outcome branch =
+      run_program("train_cifar", "--resume output/whole/checkpoint-1.state.safetensors --experiment branch", scratch);
+  CHECK_MESSAGE(branch.exit_code == 0, branch.err);
+  for (const char* file : {"summary.csv", "last.safetensors", "last.ema.safetensors", "confusion.csv",
+                           "checkpoint-2.safetensors", "checkpoint-3.safetensors"}) {
+    CHECK((content(scratch.path / "output/branch" / file) == content(whole / file)));
+  }
+  const auto folders = [&] { return std::distance(fs::directory_iterator(scratch.path / "output"), {}); };
+  REQUIRE(folders() == 2);
+  const Outcome same = run_program("train_cifar", "--resume output/whole/last.state.safetensors", scratch);
+  CHECK_MESSAGE(same.exit_code == 0, same.err);
+  CHECK(folders() == 2);
+  CHECK((content(whole / "summary.csv") == content(scratch.path / "output/branch/summary.csv")));
+
+  // Only the best epochs keep theirs.
+  REQUIRE(run_program("train_cifar", short_run + "--checkpoint-hist 1 --experiment one", scratch).exit_code == 0);
+  int kept = 0;
+  for (const fs::directory_entry& entry : fs::directory_iterator(scratch.path / "output/one")) {
+    kept += entry.path().filename().string().starts_with("checkpoint-");
+  }
+  CHECK(kept == 2);
+}
+
+TEST_CASE("a run that stops being finite goes back to what was saved, with --on-nan rollback") {
+  const Scratch scratch("rollback");
+  const Outcome run = run_program("train_cifar",
+                                  "--threads 1 --shapes-train 200 --shapes-test 20 -b 20 --epochs 1 --lr 1e6 "
+                                  "--on-nan rollback --experiment x",
+                                  scratch);
+  CHECK(run.err.find(" is not finite: back to what step 0 came to, and on with the next one\n") != std::string::npos);
+}
+
 TEST_CASE("SIGINT and SIGTERM save a run and say how it goes on") {
   const Scratch scratch("signals");
   const std::string long_run =

@@ -400,8 +400,10 @@ TEST_CASE("--dry-run shows the network and what a run would take, and writes not
         std::string::npos);
   CHECK(run.out.find("resnet20: 272474 parameters\n") != std::string::npos);
   CHECK(run.out.find("step 3: loss ") != std::string::npos);
-  CHECK(run.out.find(" an epoch of 10 steps, ") != std::string::npos);
+  CHECK(run.out.find(" an epoch of 10 batches, ") != std::string::npos);
   CHECK_FALSE(fs::exists(scratch.path / "output"));
+  CHECK(run.out.find("memory: about ") != std::string::npos);
+  CHECK(run.out.find(" can be had; these steps used ") != std::string::npos);
   // The parameters of the rows are all of the network's.
   std::istringstream lines(run.out);
   int64_t sum = 0;
@@ -409,4 +411,36 @@ TEST_CASE("--dry-run shows the network and what a run would take, and writes not
     if (line.size() > 80 && line.find('(') != std::string::npos) sum += std::stoll(line.substr(69, 12));
   }
   CHECK(sum == 272474);
+}
+
+TEST_CASE("--overfit-batch tells whether one batch can be learned, and writes nothing") {
+  const Scratch scratch("overfit");
+  const Outcome good = run_program("train_cifar", tiny + "--overfit-batch --model resnet20 --lr 0.05", scratch);
+  CHECK_MESSAGE(good.exit_code == 0, good.err);
+  CHECK(good.out.find("resnet20 learns 20 images by heart, mix cutmix, loss dm, lr 0.05\n") != std::string::npos);
+  CHECK(good.out.find("learned by heart in ") != std::string::npos);
+  const Outcome bad = run_program("train_cifar", tiny + "--overfit-batch --lr 0 --max-steps 30", scratch);
+  CHECK(bad.exit_code == 1);
+  CHECK(bad.err.starts_with("train_cifar: not learned in 30 steps: only "));
+  CHECK(std::count(bad.err.begin(), bad.err.end(), '\n') == 1);
+  CHECK_FALSE(fs::exists(scratch.path / "output"));
+}
+
+TEST_CASE("--quiet prints the final accuracy and nothing else") {
+  const Scratch scratch("quiet");
+  const Outcome run =
+      run_program("train_cifar", tiny + "--quiet --model linear --log-interval 1 --experiment x", scratch);
+  CHECK(run.exit_code == 0);
+  CHECK(run.err.empty());
+  CHECK(run.out.starts_with("final accuracy: "));
+  CHECK(run.out.ends_with("run folder: output/x, with report.html\n"));
+  CHECK(std::count(run.out.begin(), run.out.end(), '\n') == 2);
+}
+
+TEST_CASE("memory is told before a run and after it") {
+  const Scratch scratch("memory");
+  const Outcome run = run_program("train_cifar", tiny + "--model linear --experiment x", scratch);
+  CHECK(run.exit_code == 0);
+  CHECK(run.out.find("\nmemory: about ") < run.out.find("\nepoch  train loss"));
+  CHECK(run.out.find(" were used at most, forecast were ") != std::string::npos);
 }

@@ -1,0 +1,108 @@
+#include "apps/support/learner.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "apps/support/checkpoint.h"
+#include "apps/support/evaluation.h"
+#include "apps/support/finite.h"
+
+namespace apps {
+
+using engine::Purpose;
+using engine::Rng;
+using engine::Tensor;
+using engine::Variable;
+using nn::Mode;
+
+namespace {
+
+/// Appends the entries under longer names.
+void append(nn::State& all, const std::string& prefix, const nn::State& state) {
+  for (nn::Entry entry : state) {
+    entry.name.insert(0, prefix);
+    all.push_back(std::move(entry));
+  }
+}
+
+/// The share of the rows of logits (n, classes) whose best class is one of the targets'.
+double known_share(const Tensor& logits, const mixup::Targets& targets) {
+  const auto classes = static_cast<int>(logits.shape()[1]);
+  int64_t known = 0;
+  for (size_t i = 0; i < targets.a.size(); ++i) {
+    const int best = best_class(logits.data() + static_cast<int64_t>(i) * classes, classes);
+    known += (best == targets.a[i] && targets.lambda[i] > 0) || (best == targets.b[i] && targets.lambda[i] < 1);
+  }
+  return static_cast<double>(known) / static_cast<double>(targets.count());
+}
+
+}  // namespace
+
+Learner::Learner(const TrainingFlags& flags, const data::Dataset& set)
+    : clip_grad_(flags.clip_grad > 0 ? flags.clip_grad : INFINITY),
+      seed_(flags.seed),
+      policy_(make_policy(flags.mixing)),
+      criterion_(mixup::make_loss(flags.loss.loss, flags.loss.options)) {
+  const auto classes = static_cast<int64_t>(set.classes.size());
+  network_ = make_network(flags.model, classes, set.size, flags.seed);
+  require_stages(flags.mixing, network_->stages());
+  if (!flags.init_checkpoint.empty()) load_initial(*network_, flags.init_checkpoint);
+  if (flags.model_ema) {
+    average_ = make_network(flags.model, classes, set.size, flags.seed);
+    ema_.emplace(*network_, *average_, flags.ema_decay);
+  }
+  optimizer_ = nn::make_optimizer(flags.opt, *network_, flags.optimizer);
+  for (const nn::Entry& entry : state_of(*network_)) {
+    if (entry.kind != nn::Entry::Kind::buffer) continue;
+    buffers_.emplace_back(entry.variable.value(), Tensor(entry.variable.shape()));
+  }
+  keep_buffers();
+}
+
+Learner::Lesson Learner::learn_from(const data::Batch& batch, double share) {
+  Rng rng(seed_, Purpose::mix, static_cast<uint32_t>(batch.epoch), static_cast<uint32_t>(batch.step));
+  const mixup::Plan plan = policy_(batch, rng);
+  const auto forward = [&] { return mixup::forward(*network_, plan, batch.images, Mode::train); };
+  const Variable logits = forward();
+  if (!is_finite(logits.value())) {
+    const engine::NoGrad no_grad;
+    not_finite_ = first_not_finite(*network_, forward);
+    return {};
+  }
+  const mixup::Targets targets = mixup::targets(plan, batch.labels);
+  const Variable loss = criterion_(logits, targets);
+  engine::backward(share == 1 ? loss : engine::scale(loss, static_cast<float>(share)));
+  return {loss.value().item(), known_share(logits.value(), targets)};
+}
+
+std::string Learner::update(double lr) {
+  const double norm = nn::clip_gradients(*network_, clip_grad_);
+  if (not_finite_.empty() && !std::isfinite(norm)) not_finite_ = first_gradient_not_finite(*network_);
+  if (not_finite_.empty()) {
+    optimizer_->step(static_cast<float>(lr));
+    if (ema_) ema_->update();
+    keep_buffers();
+  } else {
+    optimizer_->skip();
+    restore_buffers();
+  }
+  return std::exchange(not_finite_, "");
+}
+
+nn::State Learner::tensors() const {
+  nn::State all;
+  append(all, "network.", state_of(*network_));
+  append(all, "optimizer.", optimizer_->memory());
+  if (average_) append(all, "average.", state_of(*average_));
+  return all;
+}
+
+void Learner::keep_buffers() {
+  for (auto& [value, copy] : buffers_) std::copy_n(value.data(), value.elements(), copy.data());
+}
+
+void Learner::restore_buffers() {
+  for (auto& [value, copy] : buffers_) std::copy_n(copy.data(), copy.elements(), value.data());
+}
+
+}  // namespace apps

@@ -1,0 +1,127 @@
+#include "apps/support/memory_forecast.h"
+
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <limits>
+#include <optional>
+#include <sstream>
+
+#include "apps/support/format.h"
+#include "apps/support/learner.h"
+#include "engine/error.h"
+#include "engine/memory.h"
+
+namespace apps {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// What a small number in a file of the system says; none where there is no such file or number.
+std::optional<int64_t> number_in(const fs::path& file) {
+  std::ifstream in(file);
+  int64_t number = 0;
+  return in >> number ? std::optional(number) : std::nullopt;
+}
+
+/// A line of /proc/meminfo in bytes.
+int64_t system_memory(const std::string& name) {
+  std::ifstream in("/proc/meminfo");
+  for (std::string line; std::getline(in, line);) {
+    if (line.starts_with(name + ":")) return 1024 * std::stoll(line.substr(name.size() + 1));
+  }
+  return 0;
+}
+
+/// What the control groups of this process leave, of either version: the tightest one on the way to the root counts.
+int64_t left_by_groups() {
+  int64_t left = std::numeric_limits<int64_t>::max();
+  std::ifstream in("/proc/self/cgroup");
+  for (std::string line; std::getline(in, line);) {  // "0::/a/b", "4:memory:/a/b"
+    std::istringstream fields(line);
+    std::string number, kind, group;
+    std::getline(std::getline(std::getline(fields, number, ':'), kind, ':'), group);
+    if (!kind.empty() && kind != "memory") continue;
+    const fs::path root = kind.empty() ? "/sys/fs/cgroup" : "/sys/fs/cgroup/memory";
+    for (fs::path path = fs::path(group).relative_path();; path = path.parent_path()) {
+      const fs::path folder = root / path;
+      const auto most = number_in(folder / (kind.empty() ? "memory.max" : "memory.limit_in_bytes"));
+      const auto used = number_in(folder / (kind.empty() ? "memory.current" : "memory.usage_in_bytes"));
+      if (most && used) left = std::min(left, *most - *used);
+      if (path.empty()) break;
+    }
+  }
+  return left;
+}
+
+/// Bytes of address space, and of them in memory.
+std::pair<int64_t, int64_t> sizes() {
+  std::ifstream in("/proc/self/statm");
+  int64_t pages = 0, resident = 0;
+  in >> pages >> resident;
+  return {pages * sysconf(_SC_PAGESIZE), resident * sysconf(_SC_PAGESIZE)};
+}
+
+}  // namespace
+
+int64_t forecast_memory(const TrainingFlags& given, const data::Dataset& train_set) {
+  TrainingFlags flags = given;
+  flags.init_checkpoint.clear();  // other weights need no other memory
+  const int64_t before = memory_in_use();
+  const auto held = [] { return engine::memory::usage().held; };
+  const int64_t held_before = held(), small = std::min<int64_t>(4, flags.batch_size),
+                large = std::min<int64_t>(8, flags.batch_size);
+  double needed[2] = {};
+  int64_t state = 0;  // what is saved, put together to be written
+  for (const int64_t size : {small, large}) {
+    engine::memory::release_unused();
+    Learner learner(flags, train_set);
+    data::Loader loader(train_set, {.batch = size, .train = true, .seed = flags.seed, .workers = 0});
+    data::Batch batch;
+    loader.start(0);
+    loader.next(batch);
+    learner.learn_from(batch, 1);
+    learner.update(0);
+    needed[size == large] = static_cast<double>(held() - held_before);
+    state = 0;
+    for (const nn::Entry& entry : learner.tensors()) state += 4 * entry.variable.value().elements();
+  }
+  engine::memory::release_unused();
+  const double each = large > small ? (needed[1] - needed[0]) / static_cast<double>(large - small) : 0;
+  const int64_t waiting = 4 * 4 * flags.batch_size * 3 * train_set.size * train_set.size;  // batches of the loader
+  return before + static_cast<int64_t>(needed[1] + each * static_cast<double>(flags.batch_size - large)) + waiting +
+         state;
+}
+
+int64_t memory_in_use() { return sizes().second; }
+
+int64_t most_memory_used() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return int64_t{usage.ru_maxrss} << 10;
+}
+
+int64_t memory_within_reach() {
+  int64_t left = std::min(system_memory("MemAvailable") + system_memory("SwapFree"), left_by_groups());
+  rlimit limit{};
+  if (getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY) {
+    left = std::min(left, static_cast<int64_t>(limit.rlim_cur) - sizes().first);
+  }
+  return memory_in_use() + std::max<int64_t>(0, left);
+}
+
+std::string memory_size(int64_t bytes) {
+  const double mib = static_cast<double>(bytes) / (1 << 20);
+  return mib < 1024 ? format("%.0f MiB", mib) : format("%.2f GiB", mib / 1024);
+}
+
+void require_memory(int64_t needed) {
+  const int64_t reach = memory_within_reach();
+  ENSURE(needed <= reach, "not enough memory: this training needs about ", memory_size(needed), ", and ",
+         memory_size(reach), " can be had; a smaller --batch-size with --grad-accum-steps needs less");
+}
+
+}  // namespace apps

@@ -1,0 +1,163 @@
+#include "apps/support/learner.h"
+
+#include <doctest/doctest.h>
+
+#include <cmath>
+
+#include "apps/support/memory_forecast.h"
+#include "apps/support/training_state.h"
+#include "engine/memory.h"
+#include "tests/support/numbers.h"
+#include "tests/support/scratch.h"
+
+using namespace support;
+using apps::Learner;
+using data::Batch;
+
+namespace {
+
+apps::TrainingFlags small_training() {
+  apps::TrainingFlags flags;
+  flags.model.model = "resnet20";
+  flags.mixing.mix = "cutmix";
+  flags.loss.loss = "dm";
+  flags.batch_size = 8;
+  flags.model_ema = true;
+  flags.ema_decay = 0.9;
+  resolve(flags.mixing, data::Family::cifar);
+  return flags;
+}
+
+data::Dataset pictures(int64_t count) { return data::shapes(data::Split::train, {.train_count = count}); }
+
+Batch batch_of(const data::Dataset& set, int64_t epoch = 0) {
+  data::Loader loader(set, {.batch = 8, .train = true, .seed = 1, .workers = 0});
+  loader.start(epoch);
+  Batch batch;
+  REQUIRE(loader.next(batch));
+  return batch;
+}
+
+/// A batch like another, with a pixel that is not a number.
+Batch broken(const Batch& batch) {
+  Batch copy = batch;
+  copy.images = Tensor(batch.images.shape());
+  std::copy_n(batch.images.data(), batch.images.elements(), copy.images.data());
+  copy.images.data()[100] = NAN;
+  return copy;
+}
+
+/// Every bit of a learner.
+std::vector<float> everything(const Learner& learner) {
+  std::vector<float> all;
+  for (const nn::Entry& entry : learner.tensors()) {
+    const Tensor tensor = entry.variable.value();
+    all.insert(all.end(), tensor.data(), tensor.data() + tensor.elements());
+  }
+  return all;
+}
+
+}  // namespace
+
+TEST_CASE("a step that is not finite leaves weights, averages, memory and running statistics as they were") {
+  const data::Dataset set = pictures(32);
+  Learner learner(small_training(), set);
+  const Batch good = batch_of(set), bad = broken(good), other = batch_of(set, 1);
+  learner.learn_from(good, 1);
+  CHECK(learner.update(0.05).empty());
+  const std::vector<float> before = everything(learner);
+
+  CHECK(learner.learn_from(bad, 1).loss == 0);
+  CHECK(learner.update(0.05) == "mix");
+  CHECK((everything(learner) == before));
+
+  // Of two batches of a step the second one is bad: neither counts.
+  learner.learn_from(other, 0.5);
+  learner.learn_from(bad, 0.5);
+  CHECK(learner.update(0.05) == "mix");
+  CHECK((everything(learner) == before));
+
+  // The next step is that of a learner that never saw a bad batch.
+  learner.learn_from(other, 1);
+  CHECK(learner.update(0.05).empty());
+  Learner undisturbed(small_training(), set);
+  undisturbed.learn_from(good, 1);
+  undisturbed.update(0.05);
+  undisturbed.learn_from(other, 1);
+  undisturbed.update(0.05);
+  CHECK((everything(learner) == everything(undisturbed)));
+  CHECK_FALSE((everything(learner) == before));
+}
+
+TEST_CASE("a learner that is filled from a saved state is as it was, also for the step after it that fails") {
+  const Scratch scratch("rollback");
+  const data::Dataset set = pictures(32);
+  Learner learner(small_training(), set);
+  const Batch batch = batch_of(set);
+  learner.learn_from(batch, 1);
+  learner.update(0.05);
+  const apps::StateFiles states(scratch.path);
+  states.save(learner.tensors(), {}, {});
+  const std::vector<float> saved = everything(learner);
+  for (int i = 0; i < 2; ++i) {
+    learner.learn_from(batch, 1);
+    learner.update(1);
+  }
+  CHECK_FALSE((everything(learner) == saved));
+  states.load(learner.tensors());
+  learner.accept();
+  CHECK((everything(learner) == saved));
+  learner.learn_from(broken(batch), 1);
+  CHECK_FALSE(learner.update(0.05).empty());
+  CHECK((everything(learner) == saved));
+}
+
+TEST_CASE("the share of known images counts either class of a mixed one") {
+  const data::Dataset set = pictures(32);
+  apps::TrainingFlags flags = small_training();
+  flags.model_ema = false;
+  Learner learner(flags, set);
+  const Batch batch = batch_of(set);
+  double first = 0, known = 0;
+  for (int i = 0; i < 60; ++i) {
+    known = learner.learn_from(batch, 1).known;
+    if (i == 0) first = known;
+    learner.update(0.05);
+  }
+  CHECK(first < 0.7);
+  CHECK(known == 1);
+}
+
+TEST_CASE("the forecast of memory is what a step of the whole batch holds") {
+  for (const char* model : {"resnet20", "wrn28-2"}) {
+    apps::TrainingFlags flags = small_training();
+    flags.model.model = model;
+    flags.batch_size = 64;
+    const data::Dataset set = pictures(64);
+    engine::memory::release_unused();
+    const int64_t before = apps::memory_in_use(), held_before = engine::memory::usage().held;
+    const int64_t forecast = apps::forecast_memory(flags, set) - before;
+    engine::memory::release_unused();
+    Learner learner(flags, set);
+    data::Loader loader(set, {.batch = 64, .train = true, .seed = 1, .workers = 0});
+    loader.start(0);
+    Batch batch;
+    loader.next(batch);
+    learner.learn_from(batch, 1);
+    learner.update(0.01);
+    const auto held = static_cast<double>(engine::memory::usage().held - held_before);
+    INFO(model, ": forecast ", forecast >> 20, " MiB, held ", held / (1 << 20), " MiB");
+    CHECK(static_cast<double>(forecast) > 0.85 * held);
+    CHECK(static_cast<double>(forecast) < 1.3 * held);
+  }
+}
+
+TEST_CASE("sizes of memory are told in the unit that suits them") {
+  CHECK(apps::memory_size(37 << 20) == "37 MiB");
+  CHECK(apps::memory_size(int64_t{5} << 28) == "1.25 GiB");
+  CHECK(apps::memory_within_reach() > apps::memory_in_use());
+  CHECK_NOTHROW(apps::require_memory(apps::memory_in_use()));
+  CHECK_THROWS_WITH_AS(apps::require_memory(int64_t{1} << 60),
+                       doctest::Contains("not enough memory: this training needs about 1073741824.00 GiB, and"),
+                       engine::Error);
+}

@@ -17,7 +17,7 @@ struct Options {
   int64_t batch = 128, size = 32, steps = 6, classes = 100;
   int threads = 0;
   apps::DataFlags pictures;
-  bool peak = false, overhead = false, data = false, policies = false;
+  bool peak = false, overhead = false, data = false, policies = false, records = false;
 };
 
 /// Seconds of each of `steps` calls, after one that is not counted.
@@ -38,6 +38,9 @@ nlohmann::ordered_json time_data(const Options& options);
 
 /// A table of what each policy takes to plan and to mix a batch, as a share of a training step.
 void time_policies(const Options& options);
+
+/// A table of what it takes to write what a run writes; in a folder below the current one, which is removed.
+void time_records(const Options& options);
 
 /// A table of one kernel at the shapes of a ResNet-18.
 void time_kernel(const Options& options);

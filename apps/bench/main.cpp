@@ -38,6 +38,7 @@ int main(int argc, char** argv) {
     line.add_switch("--overhead", o.overhead, "CutMix and the DM loss, as a share of a training step");
     line.add_switch("--data", o.data, "The loader with CutMix, and no training, on --dataset");
     line.add_switch("--policies", o.policies, "Every policy, as a share of a training step");
+    line.add_switch("--records", o.records, "Metrics, weights, state and report, as they are written to this folder");
     line.group("Settings");
     line.add("--model", o.model, "Network")->check(apps::one_of("model", engine::names_of(nn::networks())));
     line.add("--loss", o.loss, "Loss")->check(apps::one_of("loss", engine::names_of(mixup::losses())));
@@ -60,6 +61,7 @@ int main(int argc, char** argv) {
     if (o.peak) print_peaks(engine::threads());
     else if (o.overhead) std::cout << bench::time_overhead(o).dump() << '\n';
     else if (o.policies) bench::time_policies(o);
+    else if (o.records) bench::time_records(o);
     else if (o.data) std::cout << bench::time_data(o).dump() << '\n';
     else if (!o.kernel.empty()) bench::time_kernel(o);
     else std::cout << bench::time_steps(o).dump() << '\n';

@@ -9,7 +9,7 @@
 #include <type_traits>
 #include <vector>
 
-#include "apps/support/run_folder.h"
+#include "apps/support/arguments.h"
 #include "engine/error.h"
 
 namespace apps {

@@ -4,7 +4,6 @@
 #include <sys/file.h>
 
 #include <algorithm>
-#include <cctype>
 #include <cerrno>
 #include <cmath>
 #include <cstring>
@@ -29,52 +28,7 @@ std::string time_stamp() {
   return buffer;
 }
 
-/// A value as YAML, text in quotes. A number with an exponent needs a point there: 1.0e-05.
-std::string yaml(const Argument& argument) {
-  std::string value = argument.value;
-  if (argument.is_text) {
-    for (size_t at = 0; (at = value.find('\'', at)) != std::string::npos; at += 2) value.insert(at, 1, '\'');
-    return "'" + value + "'";
-  }
-  const size_t exponent = value.find('e');
-  const bool number = !value.empty() && (std::isdigit(static_cast<unsigned char>(value[0])) || value[0] == '-');
-  if (number && exponent != std::string::npos && value.find('.') == std::string::npos) value.insert(exponent, ".0");
-  return value;
-}
-
 }  // namespace
-
-Arguments read_arguments(const fs::path& path) {
-  Arguments arguments;
-  std::istringstream lines(engine::read_file(path));
-  int number = 0;
-  for (std::string line; std::getline(lines, line);) {
-    ++number;
-    if (!line.empty() && line.back() == '\r') line.pop_back();
-    if (line.empty() || line[0] == '#') continue;
-    const size_t colon = line.find(':');
-    const size_t begin =
-        std::min(line.find_first_not_of(' ', colon == std::string::npos ? colon : colon + 1), line.size());
-    ENSURE(colon != std::string::npos && colon > 0 && line.find(' ') > colon, path.string(), ": line ", number,
-           ": not 'name: value'");
-    Argument argument{line.substr(0, colon), line.substr(begin), false};
-    std::replace(argument.name.begin(), argument.name.end(), '_', '-');
-    std::string& value = argument.value;
-    if (value.starts_with('\'')) {
-      ENSURE(value.size() >= 2 && value.ends_with('\''), path.string(), ": line ", number, ": the quote is not closed");
-      value = value.substr(1, value.size() - 2);
-      for (size_t at = 0; (at = value.find("\'\'", at)) != std::string::npos; ++at) value.erase(at, 1);
-      argument.is_text = true;
-    } else if (value.starts_with('"')) {
-      ENSURE(value.size() >= 2 && value.ends_with('"') && value.find('\\') == std::string::npos, path.string(),
-             ": line ", number, ": text in double quotes with escapes is not read; use single ones");
-      value = value.substr(1, value.size() - 2);
-      argument.is_text = true;
-    }
-    arguments.push_back(argument);
-  }
-  return arguments;
-}
 
 RunFolder RunFolder::make(const fs::path& output, const std::string& experiment, const std::string& label,
                           const std::vector<std::string>& rows) {
@@ -117,13 +71,7 @@ RunFolder::RunFolder(const fs::path& path, std::vector<std::string> rows, int64_
 }
 
 void RunFolder::write_arguments(const Arguments& arguments) const {
-  std::string file;
-  for (const Argument& argument : arguments) {
-    std::string name = argument.name;
-    std::replace(name.begin(), name.end(), '-', '_');
-    file += name + ": " + yaml(argument) + "\n";
-  }
-  engine::write_file(path_ / "args.yaml", file);
+  engine::write_file(path_ / "args.yaml", yaml_of(arguments));
 }
 
 void RunFolder::log(const StepMetrics& m) {

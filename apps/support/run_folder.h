@@ -6,19 +6,10 @@
 #include <string>
 #include <vector>
 
+#include "apps/support/arguments.h"
 #include "engine/file.h"
 
 namespace apps {
-
-/// A flag, without dashes, and its value; text as against a number or a truth value.
-struct Argument {
-  std::string name, value;
-  bool is_text;
-};
-using Arguments = std::vector<Argument>;
-
-/// The arguments in an args.yaml; an Error names the file and the line that is not "name: value".
-Arguments read_arguments(const std::filesystem::path& path);
 
 /// One row of summary.csv, an epoch.
 struct EpochSummary {

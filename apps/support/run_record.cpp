@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "apps/support/arguments.h"
 #include "apps/support/format.h"
 #include "data/files.h"
 #include "engine/error.h"
@@ -79,23 +80,6 @@ void read_metrics(const fs::path& path, RunRecord& run) {
   }
 }
 
-Facts read_arguments(const fs::path& path) {
-  Facts facts;
-  const std::vector<std::string> lines = lines_of(path);
-  for (size_t i = 0; i < lines.size(); ++i) {
-    if (lines[i].empty() || lines[i].starts_with('#')) continue;
-    const size_t colon = lines[i].find(':');
-    ENSURE(colon != std::string::npos, path.string(), ":", i + 1, ": is not 'name: value'");
-    std::string value = lines[i].substr(std::min(colon + 2, lines[i].size()));
-    if (value.size() > 1 && value.starts_with('\'') && value.ends_with('\'')) {
-      value = value.substr(1, value.size() - 2);
-      for (size_t at = 0; (at = value.find("''", at)) != std::string::npos; ++at) value.erase(at, 1);
-    }
-    facts.emplace_back(lines[i].substr(0, colon), value);
-  }
-  return facts;
-}
-
 /// Adds what an object holds, objects within it by the names above them.
 void flatten(const ordered_json& value, const std::string& name, Facts& facts) {
   if (!value.is_object()) {
@@ -134,7 +118,11 @@ RunRecord read_run(const fs::path& folder) {
   const auto has = [&](const char* file) { return fs::exists(folder / file, error); };
   read_summary(folder / "summary.csv", run);
   if (has("metrics.jsonl")) read_metrics(folder / "metrics.jsonl", run);
-  if (has("args.yaml")) run.arguments = read_arguments(folder / "args.yaml");
+  if (has("args.yaml")) {
+    for (const Argument& argument : read_arguments(folder / "args.yaml")) {
+      run.arguments.emplace_back(argument.name, argument.value);
+    }
+  }
   if (has("env.json")) {
     const fs::path path = folder / "env.json";
     const ordered_json environment = ordered_json::parse(engine::read_file(path), nullptr, false);

@@ -220,3 +220,14 @@ TEST_CASE("bench prints what each policy costs") {
     CHECK(run.out.find(std::string("\n") + name + " ") != std::string::npos);
   }
 }
+
+TEST_CASE("bench prints what it takes to write what a run writes, and leaves nothing") {
+  const Scratch scratch("records");
+  const Outcome run = run_program("bench", "--records --model resnet20 --batch 4 --steps 1", scratch);
+  CHECK_MESSAGE(run.exit_code == 0, run.err);
+  CHECK(run.out.find("the state has 2.2 MB\n") != std::string::npos);
+  for (const char* row : {"\nmetrics and events", "\nweights ", "\nstate, with", "\nreport of 100 epochs "}) {
+    CHECK(run.out.find(row) != std::string::npos);
+  }
+  CHECK_FALSE(std::filesystem::exists(scratch.path / "bench-records"));
+}

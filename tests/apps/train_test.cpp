@@ -303,8 +303,8 @@ TEST_CASE("a run can be repeated from its args.yaml, and the command line wins")
     CHECK(std::count(run.err.begin(), run.err.end(), '\n') == 1);
   };
   refused("lr: 0.1\nepochz: 3\n", "bad.yaml: unknown flag 'epochz': did you mean 'epochs'?");
-  refused("# fine\nlr 0.1\n", "bad.yaml: line 2: not 'name: value'");
-  refused("mix: 'cutmix\n", "bad.yaml: line 1: the quote is not closed");
+  refused("# fine\nlr 0.1\n", "bad.yaml:2: is not 'name: value'");
+  refused("mix: 'cutmix\n", "bad.yaml:1: the quote is not closed");
   refused("lr: fast\n", "--lr: 'fast' is not a number");
   CHECK(run_program("train_cifar", "-c none.yaml", scratch).err.find("none.yaml: No such file") != std::string::npos);
 }

@@ -1,0 +1,78 @@
+#include <cstdio>
+#include <filesystem>
+
+#include "apps/bench/bench.h"
+#include "apps/support/checkpoint.h"
+#include "apps/support/confusion.h"
+#include "apps/support/learner.h"
+#include "apps/support/progress.h"
+#include "apps/support/report.h"
+#include "apps/support/tensorboard.h"
+#include "apps/support/training_state.h"
+#include "engine/file.h"
+
+namespace bench {
+
+namespace {
+
+/// A folder of its own below the current one, which goes when this does.
+struct Folder {
+  std::filesystem::path path = "bench-records";
+  Folder() { ENSURE(std::filesystem::create_directory(path), path.string(), ": exists already"); }
+  ~Folder() {
+    std::error_code error;
+    std::filesystem::remove_all(path, error);
+  }
+};
+
+}  // namespace
+
+void time_records(const Options& o) {
+  apps::TrainingFlags flags;
+  flags.model.model = o.model;
+  flags.optimizer.nesterov = true;
+  const data::Dataset set = data::shapes(data::Split::train, {.train_count = o.batch});
+  apps::Learner learner(flags, set);
+  data::Loader loader(set, {.batch = o.batch, .train = true, .workers = 0});
+  loader.start(0);
+  data::Batch batch;
+  loader.next(batch);
+  const double step = median(seconds_of(o.steps, [&] {
+    learner.learn_from(batch, 1);
+    learner.update(0.01);
+  }));
+
+  const Folder folder;
+  apps::RunFolder run = apps::RunFolder::make(folder.path, "run", "");
+  const apps::StateFiles states(run.path());
+  apps::EventFile events(run.path());
+  apps::Confusion confusion(set.classes);
+  apps::Position at;
+  const double log = median(seconds_of(200, [&] {
+    ++at.step;
+    run.log({1, at.step, 2.3, 0.1, 123, 0});
+    for (const char* tag : {"train/loss", "train/lr", "train/images_per_second"}) events.add(tag, at.step, 0.1);
+  }));
+  const double weights =
+      median(seconds_of(5, [&] { nn::save_weights(learner.network(), run.path() / "last.safetensors", {}); }));
+  const double state = median(seconds_of(5, [&] { states.save(learner.tensors(), at, {}); }));
+  for (int64_t epoch = 1; epoch <= 100; ++epoch) run.append({epoch, 2, 2, 50, 90, 70, 30, 0.1});
+  engine::write_file(run.path() / "confusion.csv", confusion.csv());
+  const double report = median(seconds_of(5, [&] { apps::write_report(run.path()); }));
+
+  int64_t bytes = 0;
+  for (const nn::Entry& entry : learner.tensors()) bytes += 4 * entry.variable.value().elements();
+  std::printf("%s, batch %ld: a step takes %.1f ms; the state has %.1f MB\n\n", o.model.c_str(), o.batch, 1e3 * step,
+              1e-6 * static_cast<double>(bytes));
+  std::printf("%-36s %10s %10s\n", "written", "ms", "of a step");
+  const auto row = [&](const char* name, double seconds) {
+    std::printf("%-36s %10.3f %8.3f %%\n", name, 1e3 * seconds, 100 * seconds / step);
+  };
+  row("metrics and events, where it is time", log);
+  row("  every 50 steps, spread over them", log / 50);
+  row("weights", weights);
+  row("state, with the optimizer's memory", state);
+  row("report of 100 epochs", report);
+}
+
+}  // namespace bench

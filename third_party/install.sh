@@ -8,9 +8,9 @@ packages=(
   libeigen3-dev                # matrix products
   libcli11-dev                 # command lines
   nlohmann-json3-dev           # JSON of the programs' output and of weight files
-  libstb-dev                   # PNG writing, a bitmap font
+  libstb-dev                   # a bitmap font; PNG and JPEG writing in tests
   libturbojpeg0-dev            # JPEG reading
-  libspng-dev                  # PNG reading
+  libspng-dev                  # PNG reading and writing
   libmatio-dev                 # MATLAB files, which annotate Stanford-Cars
   libcurl4-openssl-dev         # downloads
   libarchive-dev               # unpacking .tar.gz and .zip

@@ -1,17 +1,28 @@
 #include "apps/support/picture.h"
 
+#include <spng.h>
+#include <stb_easy_font.h>
+
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
+#include <memory>
 
 #include "engine/error.h"
 #include "engine/file.h"
 
-#define STB_IMAGE_WRITE_IMPLEMENTATION
-#define STB_IMAGE_WRITE_STATIC
-#include <stb_easy_font.h>
-#include <stb_image_write.h>
-
 namespace apps {
+namespace {
+
+/// The font knows ASCII alone.
+std::string printable(std::string text) {
+  for (char& c : text) {
+    if (c < ' ' || c > '~') c = '?';
+  }
+  return text;
+}
+
+}  // namespace
 
 Picture::Picture(int width, int height, Colour background) : width_(width), height_(height) {
   pixels_.resize(static_cast<size_t>(width) * static_cast<size_t>(height) * 3);
@@ -42,10 +53,7 @@ void Picture::write(const std::string& text, int x, int y, Colour colour, int zo
     float x, y, z;
     uint8_t unused[4];
   };
-  std::string copy = text;  // the font's function wants it writable, and knows ASCII alone
-  for (char& c : copy) {
-    if (c < ' ' || c > '~') c = '?';
-  }
+  std::string copy = printable(text);  // writable, as the font's function wants it
   std::vector<std::array<Corner, 4>> boxes(text.size() * 16 + 16);
   const int count =
       stb_easy_font_print(0, 0, copy.data(), nullptr, boxes.data(), static_cast<int>(boxes.size() * sizeof boxes[0]));
@@ -56,14 +64,41 @@ void Picture::write(const std::string& text, int x, int y, Colour colour, int zo
   }
 }
 
-void Picture::save(const std::filesystem::path& path) const {
-  std::string png;
-  const auto append = [](void* into, void* bytes, int count) {
-    static_cast<std::string*>(into)->append(static_cast<const char*>(bytes), static_cast<size_t>(count));
+std::vector<std::string> Picture::lines(const std::string& text, int width, size_t most) {
+  const auto fits = [&](const std::string& line) {
+    std::string copy = printable(line);
+    return stb_easy_font_width(copy.data()) <= width;
   };
-  const int good = stbi_write_png_to_func(append, &png, width_, height_, 3, pixels_.data(), width_ * 3);
-  ENSURE(good, path.string(), ": the picture cannot be encoded");
-  engine::write_file(path, png);
+  std::vector<std::string> lines;
+  std::string rest = text;
+  while (rest.size() > 1 && !fits(rest)) {
+    const bool last = lines.size() + 1 == most;
+    size_t end = rest.size() - 1;
+    while (end > 1 && !fits(rest.substr(0, end) + (last ? ".." : ""))) --end;
+    if (last) return lines.push_back(rest.substr(0, end) + ".."), lines;
+    const size_t space = rest.rfind(' ', end);
+    const bool parted = space != std::string::npos && space > 0;
+    lines.push_back(rest.substr(0, parted ? space : end));
+    rest = rest.substr(parted ? space + 1 : end);
+  }
+  lines.push_back(rest);
+  return lines;
+}
+
+void Picture::save(const std::filesystem::path& path) const {
+  const std::unique_ptr<spng_ctx, void (*)(spng_ctx*)> encoder(spng_ctx_new(SPNG_CTX_ENCODER), spng_ctx_free);
+  spng_ihdr header{};
+  header.width = static_cast<uint32_t>(width_), header.height = static_cast<uint32_t>(height_);
+  header.bit_depth = 8, header.color_type = SPNG_COLOR_TYPE_TRUECOLOR;
+  int result = spng_set_ihdr(encoder.get(), &header);
+  if (result == 0) result = spng_set_option(encoder.get(), SPNG_ENCODE_TO_BUFFER, 1);
+  if (result == 0)
+    result = spng_encode_image(encoder.get(), pixels_.data(), pixels_.size(), SPNG_FMT_PNG, SPNG_ENCODE_FINALIZE);
+  size_t bytes = 0;
+  const std::unique_ptr<void, void (*)(void*)> png(
+      result == 0 ? spng_get_png_buffer(encoder.get(), &bytes, &result) : nullptr, std::free);
+  ENSURE(png, path.string(), ": the picture cannot be encoded: ", spng_strerror(result));
+  engine::write_file(path, {static_cast<const char*>(png.get()), bytes});
 }
 
 }  // namespace apps

@@ -22,6 +22,10 @@ class Picture {
   void write(const std::string& text, int x, int y, Colour colour, int zoom = 1);
   static constexpr int line_height = 12;  // at zoom 1
 
+  /// The text in up to `most` lines of a width at zoom 1, parted at spaces where it can be; what does not fit is left
+  /// out and two dots say so.
+  static std::vector<std::string> lines(const std::string& text, int width, size_t most);
+
   /// Saves as PNG; an Error names the path.
   void save(const std::filesystem::path& path) const;
 

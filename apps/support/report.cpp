@@ -285,18 +285,42 @@ std::string confusion_of(const RunRecord& run) {
   return out + "</div>\n</div>\n";
 }
 
+/// What a picture of a run shows, and what to look for.
+struct PictureText {
+  const char *name, *caption, *note;
+};
+constexpr PictureText picture_texts[] = {
+    {"mixed", "Training images before and after mixing", "Are both objects of a mixed image to be seen?"},
+    {"cam", "Where the network looks",
+     "Test images, with the part bright that speaks for the class named below, and the network's probability for it "
+     "(Grad-CAM). A network that found both objects of a mixed image looks at either in its own place."},
+    {"worst", "Test images of the highest loss",
+     "Is a label wrong, is a part of the object all there is, or do the guesses have something in common?"},
+    {"best", "Test images that are right with the highest probability",
+     "Is it the object they share, or no more than a background?"},
+};
+
 std::string pictures_of(const RunRecord& run) {
   if (run.images.empty()) return "";
-  std::string out = "<h2>Pictures</h2>\n";
-  for (const fs::path& path : run.images) {
+  std::string known, others;
+  const auto figure_of = [](const fs::path& path, const std::string& caption, const std::string& note) {
+    return text("<figure class='card pictures'><figcaption>", caption, "</figcaption>", note, "<img alt='", caption,
+                "' src='data:image/png;base64,", base64(engine::read_file(path)), "'></figure>\n");
+  };
+  std::vector<fs::path> rest = run.images;
+  for (const PictureText& one : picture_texts) {
+    const auto path = std::find_if(rest.begin(), rest.end(), [&](const fs::path& p) { return p.stem() == one.name; });
+    if (path == rest.end()) continue;
+    known += figure_of(*path, one.caption, text("<p class='note'>", one.note, "</p>"));
+    rest.erase(path);
+  }
+  for (const fs::path& path : rest) {
     std::string name = path.stem().string();
     std::replace_if(
         name.begin(), name.end(), [](char c) { return c == '-' || c == '_'; }, ' ');
-    const std::string caption = name == "mixed" ? "Training images before and after mixing" : escaped(name);
-    out += text("<figure class='card pictures'><figcaption>", caption, "</figcaption><img alt='", caption,
-                "' src='data:image/png;base64,", base64(engine::read_file(path)), "'></figure>\n");
+    others += figure_of(path, escaped(name), "");
   }
-  return out;
+  return "<h2>Pictures</h2>\n" + known + others;
 }
 
 /// A section that is folded until it is asked for.

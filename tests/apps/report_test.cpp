@@ -130,6 +130,27 @@ TEST_CASE("a report tells what the other files hold, and nothing in them becomes
             "<figcaption>&lt;b&gt; best</figcaption><img alt='&lt;b&gt; best' src='data:image/png;base64,UE5HMQ=='"));
 }
 
+TEST_CASE("the pictures of a run come in an order of their own, each with what to look for, and others last") {
+  const Scratch scratch("report7");
+  const fs::path folder = make_run(scratch, "pictures");
+  fs::create_directory(folder / "images");
+  for (const char* name : {"another", "best", "cam", "mixed", "worst", "zebra"}) {
+    write_file(folder / "images" / (std::string(name) + ".png"), name);
+  }
+  const std::string page = apps::report_page(folder);
+  size_t before = 0;
+  for (const char* data : {"bWl4ZWQ=", "Y2Ft", "d29yc3Q=", "YmVzdA==", "YW5vdGhlcg==", "emVicmE="}) {
+    CAPTURE(data);
+    const size_t at = page.find(engine::text("src='data:image/png;base64,", data, "'></figure>"));
+    REQUIRE(at != std::string::npos);
+    CHECK(at > before);
+    before = at;
+  }
+  CHECK(times(page, "<img ") == 6);
+  CHECK(times(page.substr(page.find("<h2>Pictures")), "<p class='note'>") == 4);
+  CHECK(has(page, "<figcaption>Where the network looks</figcaption>"));
+}
+
 TEST_CASE("a confusion matrix of many classes is drawn as an image with a square for every pair that occurs") {
   const Scratch scratch("report3");
   const fs::path folder = make_run(scratch, "many");

@@ -20,7 +20,8 @@ class Extremes {
   };
 
   /// Keeps up to `most` of each, of pictures that were normalised so.
-  Extremes(size_t most, const data::Normalization& normalization) : most_(most), normalization_(normalization) {}
+  explicit Extremes(const data::Normalization& normalization, size_t most = 16)
+      : most_(most), normalization_(normalization) {}
 
   /// Logits (n, classes) of a batch.
   void add(const data::Batch& batch, const engine::Tensor& logits);

@@ -47,7 +47,7 @@ Batch chosen_images(const Dataset& set) {
   return batch;
 }
 
-/// Of some plans that the policy draws the one that shows most of both classes, as images are mixed.
+/// Of some plans that the policy draws the one that shows most of both classes.
 mixup::Plan chosen_plan(const Batch& batch, const mixup::Policy& policy) {
   mixup::Plan chosen = mixup::unmixed(batch);
   if (batch.count() < 2) return chosen;  // a policy wants a partner
@@ -62,7 +62,6 @@ mixup::Plan chosen_plan(const Batch& batch, const mixup::Policy& policy) {
     }
     if (both > most) most = both, chosen = plan;
   }
-  chosen.stage = 0;
   return chosen;
 }
 
@@ -90,7 +89,8 @@ SheetRow heat_row(const std::vector<std::string>& label, nn::Network& network, c
 
 Picture heat_sheet(nn::Network& network, const Dataset& set, const mixup::Policy& policy, const std::string& title) {
   const Batch batch = chosen_images(set);
-  const mixup::Plan plan = chosen_plan(batch, policy);
+  mixup::Plan plan = chosen_plan(batch, policy);
+  plan.stage = 0;  // images are mixed, so that there is one to be seen
   const Tensor images = mixup::apply(plan, batch.images);
   const Tensor logits = [&] {
     const engine::NoGrad no_grad;
@@ -131,6 +131,21 @@ SheetRow row_of(const std::vector<Extremes::Example>& examples, const Dataset& s
 }
 
 }  // namespace
+
+void write_mixed_sheet(const Dataset& set, const mixup::Policy& policy, uint64_t seed, const std::string& title,
+                       const std::filesystem::path& folder) {
+  data::Loader loader(set, {.batch = std::min(shown, set.count()), .train = true, .seed = seed, .workers = 0});
+  loader.start(0);
+  Batch batch;
+  loader.next(batch);
+  const mixup::Plan plan = chosen_plan(batch, policy);
+  std::filesystem::create_directories(folder);
+  sheet(set,
+        {sheet_row("image", set, batch, mixup::unmixed(batch).partner), sheet_row("partner", set, batch, plan.partner),
+         mixed_sheet_row("mixed", set, batch, plan)},
+        title)
+      .save(folder / "mixed.png");
+}
 
 void write_gallery(nn::Network& network, const Dataset& test_set, const mixup::Policy& policy, const Extremes& extremes,
                    const std::string& title, const std::filesystem::path& folder) {

@@ -8,13 +8,15 @@
 #include "apps/support/confusion.h"
 #include "apps/support/environment.h"
 #include "apps/support/evaluation.h"
+#include "apps/support/extremes.h"
 #include "apps/support/format.h"
+#include "apps/support/gallery.h"
 #include "apps/support/interrupt.h"
+#include "apps/support/late_report.h"
 #include "apps/support/learner.h"
 #include "apps/support/memory_forecast.h"
 #include "apps/support/progress.h"
 #include "apps/support/report.h"
-#include "apps/support/sheet.h"
 #include "apps/support/tensorboard.h"
 #include "apps/support/training_state.h"
 #include "engine/file.h"
@@ -32,34 +34,10 @@ namespace fs = std::filesystem;
 /// Two digits after the point, or a dash where nothing was measured.
 std::string percent(double value) { return std::isnan(value) ? "-" : format("%.2f", value); }
 
-/// A sheet of training images before and after mixing, as images/mixed.png.
-void write_mixed_sheet(const data::Dataset& set, const TrainingFlags& flags, const mixup::Policy& policy,
-                       const fs::path& folder) {
-  Loader loader(set, {.batch = std::min<int64_t>(8, set.count()), .train = true, .seed = flags.seed, .workers = 0});
-  loader.start(0);
-  Batch batch;
-  loader.next(batch);
-  engine::Rng rng(flags.seed, engine::Purpose::mix);
-  const mixup::Plan plan = policy(batch, rng);
-  fs::create_directories(folder);
-  sheet(set,
-        {sheet_row("image", set, batch, mixup::unmixed(batch).partner), sheet_row("partner", set, batch, plan.partner),
-         mixed_sheet_row("mixed", set, batch, plan)},
-        flags.mixing.mix + " on " + set.name)
-      .save(folder / "mixed.png");
-}
-
 /// The flags of a learner whose weights come from a state.
 TrainingFlags without_initial_weights(TrainingFlags flags) {
   flags.init_checkpoint.clear();
   return flags;
-}
-
-/// The policy that mixes every batch, by which a network is judged.
-mixup::Policy every_batch(MixingOptions mixing) {
-  mixing.policy.prob = 1;
-  mixing.policy.off_epoch = 0;
-  return make_policy(mixing);
 }
 
 int64_t steps_of(double epochs, int64_t updates) { return std::llround(epochs * static_cast<double>(updates)); }
@@ -94,7 +72,8 @@ class Training {
                  : RunFolder::make(flags.output, flags.experiment, flags.model.model + "-" + train_set.name, at_.rows)),
         states_(run_.path()),
         events_(run_.path(), at_.step),
-        progress_(flags.log_interval, flags.quiet) {
+        progress_(flags.log_interval, flags.quiet),
+        extremes_(test_set.normalization) {
     metadata_["stem"] = stem_of(flags.model, train_set.size) == nn::Stem::cifar ? "cifar" : "imagenet";
   }
 
@@ -220,9 +199,11 @@ class Training {
   void test_epoch(const Speed& speed, const Stopwatch& watch) {
     progress_.note("evaluating");
     Confusion confusion(test_set_.classes);
+    extremes_ = Extremes(test_set_.normalization);
     evaluation_ = evaluate(learner_.judged(), test_loader_, [&](const Batch& batch, const engine::Tensor& logits) {
       stop_if_interrupted(true);
       confusion.add(batch.labels, logits.data());
+      extremes_.add(batch, logits);
     });
     engine::write_file(run_.path() / "confusion.csv", confusion.csv());
     MixedEvaluation mixed{NAN, NAN};
@@ -255,7 +236,10 @@ class Training {
     about["parameters"] = parameters;
     about["memory forecast"] = memory_size(forecast);
     engine::write_file(run_.path() / "env.json", json_text(about, 2) + "\n");
-    if (flags_.mixing.mix != "none") write_mixed_sheet(train_set_, flags_, always_, run_.path() / "images");
+    if (flags_.mixing.mix != "none") {
+      write_mixed_sheet(train_set_, always_, flags_.seed, flags_.mixing.mix + " on " + train_set_.name,
+                        run_.path() / "images");
+    }
     if (flags_.quiet) return;
     for (const Argument& argument : arguments_)
       std::printf("%-16s %s\n", argument.name.c_str(), argument.value.c_str());
@@ -272,8 +256,10 @@ class Training {
 
   void write_end(int64_t forecast) {
     try {
+      write_gallery(learner_.judged(), test_set_, always_, extremes_, title_of(flags_, test_set_),
+                    run_.path() / "images");
       write_report(run_.path());
-    } catch (const engine::Error& error) {  // the training is done all the same
+    } catch (const std::exception& error) {  // the training is done all the same
       std::fprintf(stderr, "no report.html: %s\n", error.what());
     }
     if (!flags_.quiet) {
@@ -300,6 +286,7 @@ class Training {
   EventFile events_;
   Progress progress_;
   Evaluation evaluation_{};
+  Extremes extremes_;  // of the last test
   int64_t failed_ = 0,
           troubles_ = 0;  // the step that failed last, and how many did without one in between that did not
 };

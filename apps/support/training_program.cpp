@@ -5,6 +5,7 @@
 
 #include "apps/support/data_flags.h"
 #include "apps/support/dry_run.h"
+#include "apps/support/late_report.h"
 #include "apps/support/overfit_batch.h"
 #include "apps/support/recipes.h"
 #include "apps/support/trainer.h"
@@ -90,8 +91,9 @@ std::vector<std::string> configuration(const std::string& file, const Arguments&
       throw UsageError(engine::text(file, ": ", engine::unknown_name("flag", argument.name, names)));
     }
   }
-  std::erase_if(read,
-                [](const Argument& a) { return a.name == "experiment" || a.name == "resume" || a.name == "config"; });
+  std::erase_if(read, [](const Argument& a) {
+    return a.name == "experiment" || a.name == "resume" || a.name == "config" || a.name == "report";
+  });
   return arguments_from(read, true);
 }
 
@@ -118,12 +120,14 @@ int run_training(int argc, char** argv, const char* name, const std::string& des
     const std::vector<Recipe> recipes = recipes_for(datasets);
     std::vector<std::string> names = engine::names_of(recipes);
     names.push_back("list");
-    std::string recipe, config;
+    std::string recipe, config, report;
     bool dry = false, overfit = false;
     CommandLine line(name, description);
     line.group("Data");
     line.add_switch("--dry-run", dry, "Show the network, train three steps, tell memory and time, and write nothing");
     line.add_switch("--overfit-batch", overfit, "Learn one batch by heart, as a smoke test, and write nothing");
+    line.add("--report", report,
+             "Write the report of the run in this folder as it is now, with new pictures, and exit");
     line.add("-c,--config", config, "Read flags from a file like a run's args.yaml; those on the command line win");
     line.add("--recipe", recipe, "Settings of a published experiment, which other flags override; list prints them all")
         ->check(one_of("recipe", names));
@@ -137,6 +141,7 @@ int run_training(int argc, char** argv, const char* name, const std::string& des
       line.parse(given);
     };
     if (!line.parse(given)) return;
+    if (!report.empty()) config = (fs::path(report) / "args.yaml").string();
     if (!config.empty()) put_before(configuration(config, line.values()));
     if (recipe == "list") return print_recipes(recipes);
     if (options.model.model == "list") return print_models();
@@ -155,6 +160,7 @@ int run_training(int argc, char** argv, const char* name, const std::string& des
       }
     }
     resolve(options, data::family_of(pictures.dataset));
+    if (!report.empty()) return write_late_report(options, load(pictures, data::Split::test), report);
     const data::Dataset train_set = load_train(pictures), test_set = load(pictures, data::Split::test);
     tell_skipped(train_set);
     tell_skipped(test_set);

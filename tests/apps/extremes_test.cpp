@@ -28,7 +28,7 @@ std::vector<int> reds(const std::vector<apps::Extremes::Example>& examples) {
 }  // namespace
 
 TEST_CASE("the surest right and the worst pictures are kept over batches, of equal ones the earlier") {
-  apps::Extremes extremes(3, {});
+  apps::Extremes extremes({}, 3);
   extremes.add(batch_of({0, 1, 0, 0}, 0), Tensor::from({4, 3}, {2, 0, 0,     //
                                                                 9, 0, 0,     // wrong, very
                                                                 2, 0, 0,     // as sure as the first
@@ -51,7 +51,7 @@ TEST_CASE("the surest right and the worst pictures are kept over batches, of equ
 }
 
 TEST_CASE("what is not a number is worst, and never among the best") {
-  apps::Extremes extremes(2, {});
+  apps::Extremes extremes({}, 2);
   extremes.add(batch_of({0, 0, 0, 1}, 0), Tensor::from({4, 2}, {0, 30,           //
                                                                 NAN, 0,          // its first class looks best
                                                                 -INFINITY, 0,    // impossible, and so is a NaN
@@ -65,7 +65,7 @@ TEST_CASE("what is not a number is worst, and never among the best") {
 
 TEST_CASE("fewer pictures than are kept are all there, and the pixels are those before normalisation") {
   const data::Normalization normalization{{0.5f, 0.4f, 0.3f}, {0.2f, 0.3f, 0.4f}};
-  apps::Extremes extremes(16, normalization);
+  apps::Extremes extremes(normalization, 16);
   data::Batch batch{Tensor({2, 2, 2, 3}), {0, 1}};
   for (int64_t i = 0; i < 24; ++i) {
     const auto c = static_cast<size_t>(i % 3);
@@ -78,7 +78,7 @@ TEST_CASE("fewer pictures than are kept are all there, and the pixels are those 
     CHECK(extremes.worst()[0].pixels.at(i) == 120 + 10 * i);
     CHECK(extremes.best()[0].pixels.at(i) == 10 * i);
   }
-  apps::Extremes none(0, {});
+  apps::Extremes none({}, 0);
   none.add(batch, Tensor::from({2, 2}, {1, 0, 1, 0}));
   CHECK(none.worst().empty());
 }

@@ -48,7 +48,7 @@ struct Gallery {
   Gallery(const std::string& name, const std::vector<int>& labels) : scratch(name), set(colours(labels)) {}
   void write(const mixup::Policy& policy) {
     data::Loader loader(set, {.batch = 5, .train = false, .workers = 0});
-    apps::Extremes extremes(16, set.normalization);
+    apps::Extremes extremes(set.normalization, 16);
     apps::evaluate(eye, loader, [&](const data::Batch& batch, const Tensor& logits) { extremes.add(batch, logits); });
     apps::write_gallery(eye, set, policy, extremes, "title", scratch.path);
   }

@@ -444,3 +444,34 @@ TEST_CASE("memory is told before a run and after it") {
   CHECK(run.out.find("\nmemory: about ") < run.out.find("\nepoch  train loss"));
   CHECK(run.out.find(" were used at most, forecast were ") != std::string::npos);
 }
+
+TEST_CASE("a run ends with pictures of what the network sees, and --report makes them again at any time") {
+  const Scratch scratch("late");
+  REQUIRE(run_program("train_cifar", tiny + "--model resnet20 --model-ema --experiment x", scratch).exit_code == 0);
+  const fs::path run = scratch.path / "output/x";
+  const std::string page = content(run / "report.html"), cam = content(run / "images/cam.png");
+  for (const char* part : {"Where the network looks", "Test images of the highest loss", "right with the highest"}) {
+    CHECK(page.find(part) != std::string::npos);
+  }
+  REQUIRE(cam.size() > 1000);
+
+  // The weights are those of the end, so the page is the same.
+  fs::remove_all(run / "images");
+  fs::remove(run / "report.html");
+  const Outcome late = run_program("train_cifar", "--report output/x", scratch);
+  CHECK_MESSAGE(late.exit_code == 0, late.err);
+  CHECK(late.out == "wrote output/x/report.html\n");
+  for (const char* file : {"cam.png", "best.png", "worst.png"}) CHECK(fs::exists(run / "images" / file));
+  CHECK((content(run / "images/cam.png") == cam));
+
+  // Before the first epoch has ended there are no weights, but a report.
+  fs::remove(run / "last.ema.safetensors");
+  fs::remove(run / "report.html");
+  CHECK(run_program("train_cifar", "--report output/x", scratch).exit_code == 0);
+  CHECK(fs::exists(run / "report.html"));
+  for (const char* folder : {"output", "nowhere"}) {
+    const Outcome wrong = run_program("train_cifar", std::string("--report ") + folder, scratch);
+    CHECK(wrong.exit_code == 1);
+    CHECK(std::count(wrong.err.begin(), wrong.err.end(), '\n') == 1);
+  }
+}

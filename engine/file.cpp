@@ -10,6 +10,20 @@
 #include "engine/error.h"
 
 namespace engine {
+namespace {
+
+/// False, with errno, where not all could be written.
+bool write_all(int descriptor, std::string_view bytes) {
+  while (!bytes.empty()) {
+    const ssize_t written = ::write(descriptor, bytes.data(), bytes.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written <= 0) return false;
+    bytes.remove_prefix(static_cast<size_t>(written));
+  }
+  return true;
+}
+
+}  // namespace
 
 Descriptor::~Descriptor() {
   if (number >= 0) ::close(number);
@@ -34,6 +48,22 @@ void require_writable(const std::filesystem::path& path) {
   ENSURE(::access(folder.c_str(), W_OK) == 0, path.string(), ": cannot be written: ", std::strerror(errno));
 }
 
+GrowingFile::GrowingFile(const std::filesystem::path& path)
+    : path_(path),
+      file_(::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666)),
+      error_(file_.number < 0 ? errno : 0) {
+  require_good();
+}
+
+void GrowingFile::append(std::string_view bytes) {
+  if (error_ == 0 && !write_all(file_.number, bytes)) error_ = errno;
+  require_good();
+}
+
+void GrowingFile::require_good() const {
+  ENSURE(error_ == 0, path_.string(), ": cannot be written: ", std::strerror(error_));
+}
+
 void write_file(const std::filesystem::path& path, std::string_view bytes) {
   const std::filesystem::path temporary = path.string() + ".tmp",
                               folder = path.has_parent_path() ? path.parent_path() : ".";
@@ -46,12 +76,7 @@ void write_file(const std::filesystem::path& path, std::string_view bytes) {
   {
     const Descriptor file{::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666)};
     check(file.number >= 0);
-    while (!bytes.empty()) {
-      const ssize_t written = ::write(file.number, bytes.data(), bytes.size());
-      if (written < 0 && errno == EINTR) continue;
-      check(written > 0);
-      bytes.remove_prefix(static_cast<size_t>(written));
-    }
+    check(write_all(file.number, bytes));
     check(::fsync(file.number) == 0);
   }
   check(::rename(temporary.c_str(), path.c_str()) == 0);

@@ -67,7 +67,7 @@ RunFolder::RunFolder(const fs::path& path, std::vector<std::string> rows, int64_
     if (entry.is_object() && entry.value("step", step + 1) <= step) kept += line + "\n";
   }
   engine::write_file(path_ / "metrics.jsonl", kept);
-  metrics_.open(path_ / "metrics.jsonl", std::ios::app);
+  metrics_.emplace(path_ / "metrics.jsonl");
 }
 
 void RunFolder::write_arguments(const Arguments& arguments) const {
@@ -81,8 +81,7 @@ void RunFolder::log(const StepMetrics& m) {
                                      {"lr", m.lr},
                                      {"images_per_second", std::round(10 * m.images_per_second) / 10},
                                      {"data_wait", std::round(1e5 * m.data_wait) / 1e5}};
-  metrics_ << entry.dump() << std::endl;
-  ENSURE(metrics_, (path_ / "metrics.jsonl").string(), ": cannot be written: ", std::strerror(errno));
+  metrics_->append(entry.dump() + "\n");
 }
 
 std::vector<int64_t> RunFolder::best_epochs(size_t most) const {

@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <fstream>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -54,7 +55,8 @@ class RunFolder {
   std::filesystem::path path_;
   std::unique_ptr<engine::Descriptor> lock_;
   std::vector<std::string> rows_;
-  std::ofstream summary_, metrics_;
+  std::ofstream summary_;
+  std::optional<engine::GrowingFile> metrics_;
 };
 
 }  // namespace apps

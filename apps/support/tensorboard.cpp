@@ -4,12 +4,10 @@
 
 #include <array>
 #include <bit>
-#include <cerrno>
 #include <chrono>
 #include <cstring>
 
 #include "apps/support/format.h"
-#include "engine/error.h"
 
 // The format is TensorFlow's. A record is the length of its data as 8 bytes, the check of those, the data, the check of
 // the data. The data is an Event of protobuf:
@@ -82,8 +80,7 @@ uint32_t crc32c(std::string_view bytes) {
   return ~crc;
 }
 
-EventFile::EventFile(const fs::path& folder, int64_t first_step)
-    : path_(new_name(folder)), file_(path_, std::ios::binary) {
+EventFile::EventFile(const fs::path& folder, int64_t first_step) : file_(new_name(folder)) {
   write(field(3, "brain.Event:2"));
   constexpr int64_t start = 1;
   write(field(2, first_step) + field(7, field(1, start)));
@@ -96,8 +93,7 @@ void EventFile::add(const std::string& tag, int64_t step, double value) {
 void EventFile::write(const std::string& event) {
   const std::string data = field(1, static_cast<double>(microseconds_now()) * 1e-6) + event;
   const std::string length = bytes_of(uint64_t{data.size()});
-  file_ << length + check_of(length) + data + check_of(data) << std::flush;
-  ENSURE(file_, path_.string(), ": cannot be written: ", std::strerror(errno));
+  file_.append(length + check_of(length) + data + check_of(data));
 }
 
 }  // namespace apps

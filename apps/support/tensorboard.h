@@ -2,9 +2,10 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <fstream>
 #include <string>
 #include <string_view>
+
+#include "engine/file.h"
 
 namespace apps {
 
@@ -21,13 +22,12 @@ class EventFile {
   /// where it cannot be written, and from then on always, so that nothing follows a torn record.
   void add(const std::string& tag, int64_t step, double value);
 
-  const std::filesystem::path& path() const { return path_; }
+  const std::filesystem::path& path() const { return file_.path(); }
 
  private:
   void write(const std::string& event);
 
-  std::filesystem::path path_;
-  std::ofstream file_;
+  engine::GrowingFile file_;
 };
 
 /// The 32-bit cyclic redundancy check with Castagnoli's polynomial, as iSCSI has it (RFC 3720).

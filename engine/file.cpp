@@ -23,6 +23,14 @@ bool write_all(int descriptor, std::string_view bytes) {
   return true;
 }
 
+/// The same where a folder's names could not be brought to the disk. Some file systems have no such call, which is no
+/// failure.
+bool sync_folder(const std::filesystem::path& folder) {
+  const Descriptor directory{::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+  if (directory.number < 0) return errno == EACCES;  // may be written to, but not read
+  return ::fsync(directory.number) == 0 || errno == EINVAL || errno == ENOTSUP;
+}
+
 }  // namespace
 
 Descriptor::~Descriptor() {
@@ -80,8 +88,7 @@ void write_file(const std::filesystem::path& path, std::string_view bytes) {
     check(::fsync(file.number) == 0);
   }
   check(::rename(temporary.c_str(), path.c_str()) == 0);
-  const Descriptor directory{::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
-  if (directory.number >= 0) ::fsync(directory.number);
+  check(sync_folder(folder));
 }
 
 }  // namespace engine

@@ -41,8 +41,8 @@ class GrowingFile {
   int error_;  // errno of the first failure, or 0
 };
 
-/// Writes a file that appears complete or not at all, even if the power fails: temporary file beside it, fsync, rename.
-/// An older file of that name stays until then. An Error names the path and the reason.
+/// Writes a file that appears complete or not at all, even if the power fails: temporary file beside it, fsync, rename,
+/// fsync of the folder. An older file of that name stays until then. An Error names the path and the reason.
 void write_file(const std::filesystem::path& path, std::string_view bytes);
 
 }  // namespace engine

@@ -28,6 +28,14 @@ std::string time_stamp() {
   return buffer;
 }
 
+/// Of a file; none where there is no file.
+std::string content(const fs::path& path) {
+  std::error_code error;
+  const bool there = fs::exists(path, error);
+  ENSURE(!error, path.string(), ": ", error.message());
+  return there ? engine::read_file(path) : "";
+}
+
 }  // namespace
 
 RunFolder RunFolder::make(const fs::path& output, const std::string& experiment, const std::string& label,
@@ -54,19 +62,17 @@ RunFolder::RunFolder(const fs::path& path, std::vector<std::string> rows, int64_
       rows_(std::move(rows)) {
   ENSURE(lock_->number >= 0, path.string(), ": ", std::strerror(errno));
   ENSURE(::flock(lock_->number, LOCK_EX | LOCK_NB) == 0, path.string(), ": another process is training in it");
-  const fs::path summary = path_ / "summary.csv";
-  std::string text = "epoch,train_loss,eval_loss,eval_top1,eval_top5,mixed_top1,mixed_top2,lr\n";
-  for (const std::string& row : rows_) text += row + "\n";
-  engine::write_file(summary, text);
-  summary_.open(summary, std::ios::app);
+  // A row of an epoch that will be evaluated again stays until then.
+  if (!content(path_ / "summary.csv").starts_with(summary())) engine::write_file(path_ / "summary.csv", summary());
 
+  const std::string metrics = content(path_ / "metrics.jsonl");
   std::string kept;
-  std::ifstream lines(path_ / "metrics.jsonl");
+  std::istringstream lines(metrics);
   for (std::string line; std::getline(lines, line);) {
     const json entry = json::parse(line, nullptr, false);
     if (entry.is_object() && entry.value("step", step + 1) <= step) kept += line + "\n";
   }
-  engine::write_file(path_ / "metrics.jsonl", kept);
+  if (kept != metrics) engine::write_file(path_ / "metrics.jsonl", kept);
   metrics_.emplace(path_ / "metrics.jsonl");
 }
 
@@ -104,8 +110,13 @@ void RunFolder::append(const EpochSummary& row) {
   const auto percent = [](double value) { return std::isnan(value) ? std::string() : format("%.4f", value); };
   rows_.push_back(format("%ld,%.6f,%.6f,%.4f,%.4f,%s,%s,%.8g", row.epoch, row.train_loss, row.eval_loss, row.eval_top1,
                          row.eval_top5, percent(row.mixed_top1).c_str(), percent(row.mixed_top2).c_str(), row.lr));
-  summary_ << rows_.back() << std::endl;
-  ENSURE(summary_, (path_ / "summary.csv").string(), ": cannot be written: ", std::strerror(errno));
+  engine::write_file(path_ / "summary.csv", summary());
+}
+
+std::string RunFolder::summary() const {
+  std::string text = "epoch,train_loss,eval_loss,eval_top1,eval_top5,mixed_top1,mixed_top2,lr\n";
+  for (const std::string& row : rows_) text += row + "\n";
+  return text;
 }
 
 }  // namespace apps

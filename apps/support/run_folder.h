@@ -1,7 +1,6 @@
 #pragma once
 
 #include <filesystem>
-#include <fstream>
 #include <memory>
 #include <optional>
 #include <string>
@@ -37,12 +36,17 @@ class RunFolder {
   static RunFolder make(const std::filesystem::path& output, const std::string& experiment, const std::string& label,
                         const std::vector<std::string>& rows = {});
 
-  /// Takes one that is there, with these rows in its summary and no others, and no metrics of later steps than `step`.
+  /// Takes one that is there, with these rows at the beginning of its summary, and no metrics of later steps than
+  /// `step`.
   RunFolder(const std::filesystem::path& path, std::vector<std::string> rows, int64_t step);
 
   const std::filesystem::path& path() const { return path_; }
   void write_arguments(const Arguments& arguments) const;
-  void append(const EpochSummary& row);  // written when it returns
+
+  /// Makes a row the last one of the summary, which is on the disk when it returns.
+  void append(const EpochSummary& row);
+
+  /// With the operating system when it returns.
   void log(const StepMetrics& metrics);
 
   /// The rows of summary.csv so far.
@@ -52,10 +56,12 @@ class RunFolder {
   std::vector<int64_t> best_epochs(size_t most) const;
 
  private:
+  /// All of summary.csv.
+  std::string summary() const;
+
   std::filesystem::path path_;
   std::unique_ptr<engine::Descriptor> lock_;
   std::vector<std::string> rows_;
-  std::ofstream summary_;
   std::optional<engine::GrowingFile> metrics_;
 };
 

@@ -52,7 +52,8 @@ RunFolder RunFolder::make(const fs::path& output, const std::string& experiment,
     made = fs::create_directory(path, error);
   }
   ENSURE(!error, path.string(), ": the run folder cannot be made: ", error.message(), "; choose another --output");
-  ENSURE(made, path.string(), ": exists already and is left as it is; choose another --experiment, or --resume it");
+  ENSURE(made, path.string(),
+         ": exists already and is left as it is; choose another --experiment, or go on in it with --resume auto");
   return {path, rows, 0};
 }
 
@@ -61,7 +62,9 @@ RunFolder::RunFolder(const fs::path& path, std::vector<std::string> rows, int64_
       lock_(std::make_unique<engine::Descriptor>(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC))),
       rows_(std::move(rows)) {
   ENSURE(lock_->number >= 0, path.string(), ": ", std::strerror(errno));
-  ENSURE(::flock(lock_->number, LOCK_EX | LOCK_NB) == 0, path.string(), ": another process is training in it");
+  const bool locked = ::flock(lock_->number, LOCK_EX | LOCK_NB) == 0;
+  ENSURE(locked || errno != EWOULDBLOCK, path.string(), ": another process is training in it");
+  ENSURE(locked, path.string(), ": cannot be locked: ", std::strerror(errno));
   // A row of an epoch that will be evaluated again stays until then.
   if (!content(path_ / "summary.csv").starts_with(summary())) engine::write_file(path_ / "summary.csv", summary());
 

@@ -30,7 +30,7 @@ bench: build
 	tests/bench/compare.py $(PEERS) --write docs/performance.md
 
 # What takes longer: the other compiler, the thread sanitizer, how much better a small network is than a linear one, and
-# a training that is killed a hundred times.
+# a training that is killed a hundred times, and one in which each write fails.
 check-long: test
 	@third_party/install.sh clang
 	@cmake --preset clang >/dev/null
@@ -41,6 +41,7 @@ check-long: test
 	ctest --preset races
 	tests/long/learning.sh
 	tests/long/kills.sh
+	tests/long/failing_writes.sh
 
 clean:
 	rm -rf build build-sanitize build-races build-clang

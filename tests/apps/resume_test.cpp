@@ -191,7 +191,8 @@ TEST_CASE("what cannot be resumed is refused in one line, and nothing is changed
           "--lr 0.2: the run was started with 0.01; one that is resumed goes on as");
   refused("--resume output/whole --model linear", 2, "--model linear: the run was started with resnet20");
   refused("--resume output", 1, "output: holds no state of a training to go on from");
-  refused(short_run + "--experiment whole", 1, "exists already and is left as it is");
+  refused(short_run + "--experiment whole", 1,
+          "exists already and is left as it is; choose another --experiment, or go on in it with --resume auto");
   refused("--resume output/whole", 1, "output/whole: another process is training in it", "flock output/whole");
   std::string bytes = content(state);
   const std::string key = "\"demix-state\":\"1\"";

@@ -121,12 +121,18 @@ fs::path found(const fs::path& path) {
   return renamed ? path.parent_path() / "next.state.safetensors" : path;
 }
 
-/// The step of the state that is there after some calls, of which those fail that the fault says.
-int64_t saved_step(int64_t before, const Training& training, const Fault& fault, size_t at) {
+/// The calls of a training that did not fail.
+std::vector<Call> good_calls(const Training& training, const Fault& fault, size_t at) {
+  std::vector<Call> good = training.calls;
+  const auto first = good.begin() + static_cast<ptrdiff_t>(at) - 1;
+  good.erase(first, fault.stays ? good.end() : first + 1);
+  return good;
+}
+
+/// The step of the state that is there after these calls.
+int64_t saved_step(int64_t before, const std::vector<Call>& calls) {
   int64_t step = before, saved = before;
-  for (size_t i = 0; i < training.calls.size(); ++i) {
-    const auto& [name, path] = training.calls[i];
-    if (i + 1 == at || (fault.stays && i + 1 > at)) continue;
+  for (const auto& [name, path] : calls) {
     if (name == "write" && path.filename() == "metrics.jsonl") ++step;
     if (name == "rename" && path.filename() == "next.state.safetensors") saved = step;
   }
@@ -161,8 +167,11 @@ void check_end(const Training& training, const Fault& fault, size_t at) {
   CHECK_MESSAGE(lines[0].find(std::strerror(fault.error)) != std::string::npos, lines[0]);
 }
 
-/// All that is there is whole, and no row of the summary is lost.
-void check_unharmed(const fs::path& output, const fs::path& before, const fs::path& whole) {
+bool is_checkpoint(const fs::path& path) { return is_called(path, "checkpoint-") && path.extension() != ".tmp"; }
+
+/// All that is there is whole, and after these calls nothing has been lost that was there.
+void check_unharmed(const fs::path& output, const fs::path& before, const fs::path& whole,
+                    const std::vector<Call>& calls) {
   for (const std::string& name : names_in(output)) {
     CAPTURE(name);
     const fs::path path = output / name;
@@ -178,9 +187,15 @@ void check_unharmed(const fs::path& output, const fs::path& before, const fs::pa
   }
   for (const std::string& name : names_in(before)) {
     CAPTURE(name);
-    if (!is_called(name, "checkpoint-")) CHECK(fs::exists(found(output / name)));  // only so many are kept
+    if (!is_checkpoint(name)) CHECK(fs::exists(found(output / name)));
     if (fs::path(name).filename() == "summary.csv") CHECK(content(output / name).starts_with(content(before / name)));
   }
+  // Of the checkpoints one is kept, another one from epoch to epoch.
+  const std::set<std::string> now = names_in(output), then = names_in(before);
+  if (std::any_of(then.begin(), then.end(), is_checkpoint) ||
+      std::any_of(calls.begin(), calls.end(),
+                  [](const Call& c) { return c.name == "rename" && is_checkpoint(c.path); }))
+    CHECK(std::any_of(now.begin(), now.end(), is_checkpoint));
 }
 
 /// What metrics.jsonl says of each step, without times.
@@ -260,12 +275,13 @@ void fail_at_each(const Scratch& scratch, const Start& start, const Check& check
       CAPTURE(name);
       CAPTURE(path);
       check_end(stopped, fault, at);
-      check_unharmed(output, start.folder, whole);
+      const std::vector<Call> good = good_calls(stopped, fault, at);
+      check_unharmed(output, start.folder, whole, good);
       check_stopped();
       const Training rest = train(scratch);
       CHECK(rest.outcome.exit_code == 0);
       CHECK_MESSAGE(said(rest.outcome).empty(), rest.outcome.err);
-      CHECK(steps_trained(rest.outcome) == steps - saved_step(start.step, stopped, fault, at));
+      CHECK(steps_trained(rest.outcome) == steps - saved_step(start.step, good));
       check_same(output, whole, name == "unlink");
     }
   }

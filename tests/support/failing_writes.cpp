@@ -1,5 +1,6 @@
 #include <dlfcn.h>
 #include <fcntl.h>
+#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -174,6 +175,23 @@ ssize_t writev(int descriptor, const iovec* parts, int count) {
   std::string bytes;
   for (int i = 0; i < count; ++i) bytes.append(static_cast<const char*>(parts[i].iov_base), parts[i].iov_len);
   return write(descriptor, bytes.data(), bytes.size());
+}
+
+ssize_t sendfile(int to, int from, off_t* offset, size_t bytes) noexcept {
+  return written(to, bytes, [&](size_t count) {
+    return next<ssize_t(int, int, off_t*, size_t)>("sendfile")(to, from, offset, count);
+  });
+}
+
+ssize_t sendfile64(int to, int from, off64_t* offset, size_t bytes) noexcept {
+  return sendfile(to, from, offset, bytes);
+}
+
+ssize_t copy_file_range(int from, off64_t* from_offset, int to, off64_t* to_offset, size_t bytes, unsigned flags) {
+  return written(to, bytes, [&](size_t count) {
+    return next<ssize_t(int, off64_t*, int, off64_t*, size_t, unsigned)>("copy_file_range")(from, from_offset, to,
+                                                                                            to_offset, count, flags);
+  });
 }
 
 int fsync(int descriptor) {

@@ -130,6 +130,12 @@ SheetRow row_of(const std::vector<Extremes::Example>& examples, const Dataset& s
   return row;
 }
 
+void make_folder(const std::filesystem::path& folder) {
+  std::error_code error;
+  std::filesystem::create_directories(folder, error);
+  ENSURE(!error, folder.string(), ": cannot be made: ", error.message());
+}
+
 }  // namespace
 
 void write_mixed_sheet(const Dataset& set, const mixup::Policy& policy, uint64_t seed, const std::string& title,
@@ -139,7 +145,7 @@ void write_mixed_sheet(const Dataset& set, const mixup::Policy& policy, uint64_t
   Batch batch;
   loader.next(batch);
   const mixup::Plan plan = chosen_plan(batch, policy);
-  std::filesystem::create_directories(folder);
+  make_folder(folder);
   sheet(set,
         {sheet_row("image", set, batch, mixup::unmixed(batch).partner), sheet_row("partner", set, batch, plan.partner),
          mixed_sheet_row("mixed", set, batch, plan)},
@@ -149,13 +155,17 @@ void write_mixed_sheet(const Dataset& set, const mixup::Policy& policy, uint64_t
 
 void write_gallery(nn::Network& network, const Dataset& test_set, const mixup::Policy& policy, const Extremes& extremes,
                    const std::string& title, const std::filesystem::path& folder) {
-  std::filesystem::create_directories(folder);
-  for (const char* name : {"cam.png", "best.png", "worst.png"}) std::filesystem::remove(folder / name);
-  if (network.stages() > 0) heat_sheet(network, test_set, policy, "where it looks: " + title).save(folder / "cam.png");
-  if (!extremes.best().empty())
-    sheet(test_set, {row_of(extremes.best(), test_set, false)}, "surest and right: " + title).save(folder / "best.png");
-  if (!extremes.worst().empty())
-    sheet(test_set, {row_of(extremes.worst(), test_set, true)}, "worst: " + title).save(folder / "worst.png");
+  make_folder(folder);
+  const auto write = [&](const char* name, bool there, const auto& picture) {
+    if (there) picture().save(folder / name);
+    else if (std::filesystem::exists(folder / name)) std::filesystem::remove(folder / name);
+  };
+  write("cam.png", network.stages() > 0,
+        [&] { return heat_sheet(network, test_set, policy, "where it looks: " + title); });
+  write("best.png", !extremes.best().empty(),
+        [&] { return sheet(test_set, {row_of(extremes.best(), test_set, false)}, "surest and right: " + title); });
+  write("worst.png", !extremes.worst().empty(),
+        [&] { return sheet(test_set, {row_of(extremes.worst(), test_set, true)}, "worst: " + title); });
 }
 
 }  // namespace apps

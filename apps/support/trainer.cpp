@@ -234,7 +234,6 @@ class Training {
     const int64_t parameters = nn::count_parameters(learner_.network());
     nlohmann::ordered_json about = environment(train_set_, test_set_);
     about["parameters"] = parameters;
-    about["memory forecast"] = memory_size(forecast);
     engine::write_file(run_.path() / "env.json", json_text(about, 2) + "\n");
     if (flags_.mixing.mix != "none") {
       write_mixed_sheet(train_set_, always_, flags_.seed, flags_.mixing.mix + " on " + train_set_.name,

@@ -8,6 +8,7 @@
 
 #include "data/checksum.h"
 #include "engine/error.h"
+#include "engine/file.h"
 #include "nn/safetensors.h"
 
 namespace apps {
@@ -123,7 +124,9 @@ void link_state(const fs::path& folder, const std::string& name) {
   std::error_code error;
   fs::remove(fresh, error);  // left by a run that was killed
   fs::create_hard_link(last, fresh, error);
-  if (error) fs::copy_file(last, fresh, error);
+  if (error == std::errc::operation_not_permitted || error == std::errc::operation_not_supported) {
+    return engine::write_file(to, engine::read_file(last));  // on a file system without links
+  }
   if (!error) fs::rename(fresh, to, error);
   ENSURE(!error, to.string(), ": cannot be written: ", error.message());
 }

@@ -106,11 +106,16 @@ int main(int argc, char** argv) {
     bool json = false;
     int threads = 0;
     apps::CommandLine line(
-        "check_dataset",
-        "Reads every image of a data set and tells how many there are of each class, of which sizes, "
-        "which cannot be read, and whether the files are those that were published. Exit code 0: it "
-        "can be trained on, 1: it cannot. Damaged images make it unusable but for --bad-images skip.\n"
-        "Example: check_dataset --dataset tiny-imagenet --data-dir data");
+        "check_dataset --dataset NAME", "tells what is in a data set, and whether it can be trained on",
+        "Reads every image and tells how many there are of each class, of which sizes, which cannot be read, and "
+        "whether the files are those that were published. Damaged images make a data set unusable but for "
+        "--bad-images skip.");
+    line.section("Examples", {{"check_dataset --dataset tiny-imagenet --data-dir data --download", "Downloads first"},
+                              {"check_dataset --dataset folder --data-dir pictures --json", "For other programs"}});
+    line.section(
+        "Exit status",
+        {{"0", "The data set can be trained on"}, {"1", "It cannot, or there was an error"}, {"2", "Wrong use"}});
+    line.section("See also", {{"train_cifar(1), train_tiny_imagenet(1), train_folder(1)", "train on it"}});
     line.group("Data");
     apps::add_data_flags(line, flags, engine::names_of(data::datasets()));
     line.group("Output");

@@ -96,18 +96,23 @@ int main(int argc, char** argv) {
     apps::LossFlags flags{.loss = "dm"};
     bool json = false;
 
-    apps::CommandLine line("loss",
-                           "Computes a loss of one mixed sample, its terms and its gradient.\n"
-                           "Example: loss --loss dm --logits 2,1,0,-1 --a 0 --b 1 --lambda 0.3");
+    apps::CommandLine line("loss", "computes a loss of one mixed sample, its terms and its gradient",
+                           "A calculator for one row of logits, of an image that is mixed of two classes. The gradient "
+                           "is that on the logits; central differences of the loss tell whether it is right.");
+    line.section("Examples",
+                 {{"loss --loss dm --logits 2,1,0,-1 --a 0 --b 1 --lambda 0.3", "The decoupled loss of four classes"},
+                  {"loss --loss dm --plot gradient.svg", "Its gradient for every share, beside that of ce"}});
+    line.section("See also", {{"train_cifar(1)", "trains with these losses"}});
     line.add("--logits", list, "Logits, one for each class, separated by commas");
-    line.add("--a", pair.a, "Class with share lambda");
-    line.add("--b", pair.b, "Class with share 1 - lambda");
+    line.add("--a", pair.a, "Class with share lambda")->check(apps::between(0, 1e6));
+    line.add("--b", pair.b, "Class with share 1 - lambda")->check(apps::between(0, 1e6));
     line.add("--lambda", pair.lambda, "Share of class a")->check(apps::between(0, 1));
     line.add_choice("--kind", pair.kind, "kind", {"cutting", "interpolation"}, "Of the policy, for --dm-t and --dm-xi");
     line.group("Loss");
     apps::add_loss_flags(line, flags);
     line.group("Output");
-    line.add("--plot", plot, "File to draw the gradient for every lambda in, as SVG; needs two classes");
+    line.add("--plot", plot, "File to draw the gradient for every lambda in, as SVG; needs two classes")
+        ->check(apps::file());
     line.add_switch("--json", json, "Print one JSON object");
     if (!line.parse(argc, argv)) return;
 

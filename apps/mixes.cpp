@@ -42,16 +42,20 @@ int main(int argc, char** argv) {
     int64_t count = 8;
     bool all = false, json = false;
 
-    apps::CommandLine line("mixes",
-                           "Writes a PNG sheet of one training batch before and after a policy, or every policy.\n"
-                           "Example: mixes --mix cutmix --dataset cifar10 --data-dir data --output cutmix.png");
+    apps::CommandLine line("mixes", "draws what policies do to a batch of images",
+                           "Writes a PNG sheet of one training batch before and after a policy, or every policy, with "
+                           "the classes and shares of each image.");
+    line.section("Examples",
+                 {{"mixes --mix cutmix --dataset cifar10 --data-dir data --output cutmix.png", "One policy"},
+                  {"mixes --all --mix-alpha 1 --mix-mode elem", "All of them on the same pairs of built-in pictures"}});
+    line.section("See also", {{"train_cifar(1)", "trains on such images"}});
     CLI::Option* mix = apps::add_mixing_flags(line, mixing);
     line.add_switch("--all", all, "Every policy on the same pairs of images")->excludes(mix);
     apps::add_data_flags(line, pictures, engine::names_of(data::datasets()));
     apps::add_training_data_flags(line, pictures);
     line.add("-b,--batch-size", count, "Images on the sheet")->check(apps::between(1, 256));
     line.add("--seed", seed, "Of the order, augmentation and mixing")->check(apps::between(0, 1.8e19));
-    line.add("--output", output, "File to write; one that exists is replaced")->check(apps::not_empty());
+    line.add("--output", output, "File to write; one that exists is replaced")->check(apps::file());
     line.add_switch("--json", json, "Print partner, lambda and mask mean of each image");
     if (!line.parse(argc, argv)) return;
 

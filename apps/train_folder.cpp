@@ -8,8 +8,10 @@ int main(int argc, char** argv) {
   options.epochs = 100;
   options.batch_size = 64;
   return apps::run_training(argc, argv, "train_folder",
-                            "Trains a classifier of photographs of any size with mixed samples.\n"
-                            "Example: train_folder --data-dir pictures --mix cutmix --loss dm\n"
-                            "Example: train_folder --recipe cub200-r18 --data-dir data --init-checkpoint FILE",
+                            "trains a classifier of photographs of any size on mixed samples",
+                            {{"train_folder --data-dir pictures --mix cutmix --loss dm",
+                              "On pictures/train/CLASS/*.jpg, tested on pictures/val"},
+                             {"train_folder --recipe cub200-r18 --data-dir data --init-checkpoint FILE",
+                              "An experiment of the paper, from ImageNet weights"}},
                             {"folder", "cub200", "aircraft", "cars"}, options);
 }

@@ -7,8 +7,8 @@ int main(int argc, char** argv) {
   options.epochs = 400;
   options.batch_size = 100;
   options.lr = 0.2;
-  return apps::run_training(argc, argv, "train_tiny_imagenet",
-                            "Trains a classifier of Tiny-ImageNet with mixed samples.\n"
-                            "Example: train_tiny_imagenet --data-dir data --mix cutmix --loss dm",
+  return apps::run_training(argc, argv, "train_tiny_imagenet", "trains a classifier of Tiny-ImageNet on mixed samples",
+                            {{"train_tiny_imagenet --data-dir data --download --mix cutmix --loss dm",
+                              "With the paper's settings, downloaded unless it is there"}},
                             {"tiny-imagenet"}, options);
 }

@@ -74,15 +74,16 @@ int main(int argc, char** argv) {
     model.model = "";
     apps::DataFlags pictures;
 
-    apps::CommandLine line(
-        "validate",
-        "Tests the network of a weight file: accuracy, loss, speed, confusion matrix. Model and data "
-        "set are those that the file names, if training wrote it, unless flags say otherwise.\n"
-        "Example: validate --checkpoint output/run/last.safetensors --data-dir data\n"
-        "Example: validate --checkpoint resnet50.safetensors --model resnet50 --dataset folder "
-        "--data-dir imagenet");
+    apps::CommandLine line("validate --checkpoint FILE", "tests the network of a weight file",
+                           "Tells accuracy, loss, speed and the confusion matrix. Model and data set are those that "
+                           "the file names, if training wrote it, unless flags say otherwise.");
+    line.section("Examples",
+                 {{"validate --checkpoint output/run/last.safetensors --data-dir data", "What training left"},
+                  {"validate --checkpoint resnet50.safetensors --model resnet50 --dataset folder --data-dir imagenet",
+                   "Weights from elsewhere, on ImageNet-1k"}});
+    line.section("See also", {{"train_cifar(1), train_tiny_imagenet(1), train_folder(1)", "train networks"}});
     line.group("Model");
-    line.add("--checkpoint", checkpoint, "Weight file, safetensors with torchvision's names");
+    line.add("--checkpoint", checkpoint, "Weight file, safetensors with torchvision's names")->check(apps::file());
     apps::add_model_flags(line, model);
     line.group("Data");
     apps::add_data_flags(line, pictures, engine::names_of(data::datasets()));
@@ -92,9 +93,8 @@ int main(int argc, char** argv) {
     line.group("Output");
     line.add("--results-file", results_file, "Write the results there too: .json, with the confusion matrix, or .csv")
         ->check(apps::ending({".json", ".csv"}));
-    line.add("--confusion-file", confusion_file, "Write the confusion matrix there, as CSV")->check(apps::not_empty());
-    line.add("--predictions-file", predictions_file, "Write every picture's logits there, as CSV")
-        ->check(apps::not_empty());
+    line.add("--confusion-file", confusion_file, "Write the confusion matrix there, as CSV")->check(apps::file());
+    line.add("--predictions-file", predictions_file, "Write every picture's logits there, as CSV")->check(apps::file());
     line.add_switch("--json", json, "Print the results as JSON");
     line.group("Machine");
     line.add("-b,--batch-size", batch_size, "Images at a time")->check(apps::between(1, 1e6));

@@ -1,6 +1,7 @@
 #include "engine/names.h"
 
 #include <algorithm>
+#include <cstdint>
 #include <numeric>
 
 namespace engine {
@@ -23,12 +24,19 @@ size_t edit_distance(const std::string& a, const std::string& b) {
 
 }  // namespace
 
+std::string joined(const std::vector<std::string>& words, const std::string& between) {
+  std::string line;
+  for (size_t i = 0; i < words.size(); ++i) line += (i ? between : "") + words[i];
+  return line;
+}
+
 std::string nearest_name(const std::string& name, const std::vector<std::string>& known) {
   std::string best;
-  size_t best_distance = std::max<size_t>(2, name.size() / 2) + 1;
+  size_t best_distance = SIZE_MAX;
   for (const std::string& candidate : known) {
     const size_t distance = edit_distance(name, candidate);
-    if (distance < best_distance) best = candidate, best_distance = distance;
+    const bool close = 2 * distance <= std::max(name.size(), candidate.size());
+    if (close && distance < best_distance) best = candidate, best_distance = distance;
   }
   return best;
 }
@@ -37,9 +45,7 @@ std::string unknown_name(const std::string& kind, const std::string& name, const
   std::string line = "unknown " + kind + " '" + name + "': ";
   const std::string nearest = nearest_name(name, known);
   if (!nearest.empty()) line += "did you mean '" + nearest + "'? ";
-  line += "known:";
-  for (size_t i = 0; i < known.size(); ++i) line += (i ? ", " : " ") + known[i];
-  return line;
+  return line + "known: " + joined(known, ", ");
 }
 
 }  // namespace engine

@@ -7,7 +7,11 @@
 
 namespace engine {
 
-/// The known name with the smallest edit distance to `name`; empty where none is close.
+/// The words in one line, with something between two of them.
+std::string joined(const std::vector<std::string>& words, const std::string& between);
+
+/// The known name with the smallest edit distance to `name`; empty where in all of them more than half
+/// is different.
 std::string nearest_name(const std::string& name, const std::vector<std::string>& known);
 
 /// One line for an unknown name: "unknown model 'resnet19': did you mean 'resnet18'? known: resnet18, resnet20".

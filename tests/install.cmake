@@ -19,3 +19,20 @@ if(NOT count EQUAL 2)
   message(FATAL_ERROR "the example printed: ${output}")
 endif()
 run(${folder}/bin/loss --logits 1,0 --a 0 --b 1)
+
+# Each file is what the program prints, and every program has all of them.
+file(GLOB programs RELATIVE ${folder}/bin ${folder}/bin/*)
+foreach(program ${programs})
+  foreach(pair --man@man/man1/${program}.1 --completion=bash@bash-completion/completions/${program}
+      --completion=zsh@zsh/site-functions/_${program} --completion=zsh@zsh/vendor-completions/_${program}
+      --completion=fish@fish/vendor_completions.d/${program}.fish)
+    string(REPLACE @ ";" pair ${pair})
+    list(GET pair 0 flag)
+    list(GET pair 1 file)
+    run(${folder}/bin/${program} ${flag})
+    file(READ ${folder}/share/${file} installed)
+    if(NOT output STREQUAL installed)
+      message(FATAL_ERROR "${folder}/share/${file} is not what ${program} ${flag} prints")
+    endif()
+  endforeach()
+endforeach()

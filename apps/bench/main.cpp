@@ -28,9 +28,10 @@ int main(int argc, char** argv) {
   return apps::run_program("bench", [&] {
     bench::Options o;
     o.pictures.options.train_count = 20000;
-    apps::CommandLine line("bench",
-                           "Times training steps (one JSON line), one kernel (a table), or the machine itself.\n"
-                           "Example: bench --model resnet18 --batch 128 --steps 6 --threads 2");
+    apps::CommandLine line("bench", "times training steps, one kernel, the loader or the machine",
+                           "Computes on random data. Training steps are told in one JSON line, kernels in a table.");
+    line.section("Examples", {{"bench --model resnet18 --batch 128 --steps 6 --threads 2", "Whole training steps"},
+                              {"bench --kernel conv2d", "Convolutions, at every shape of a ResNet-18"}});
     line.group("What is timed, instead of training steps");
     line.add("--kernel", o.kernel, "One kernel at the shapes of a ResNet-18")
         ->check(apps::one_of("kernel", bench::kernel_names()));
@@ -52,7 +53,8 @@ int main(int argc, char** argv) {
     line.group("Data, for --data");
     line.add("--dataset", o.pictures.dataset, "Data set")
         ->check(apps::one_of("data set", engine::names_of(data::datasets())));
-    line.add("--data-dir", o.pictures.folder, "Folder of the data set's files, or the one that holds that folder");
+    line.add("--data-dir", o.pictures.folder, "Folder of the data set's files, or the one that holds that folder")
+        ->check(apps::folder());
     apps::add_training_data_flags(line, o.pictures);
     if (!line.parse(argc, argv)) return;
 

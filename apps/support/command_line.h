@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "apps/support/arguments.h"
+#include "apps/support/manual.h"
 #include "engine/error.h"
 
 namespace apps {
@@ -22,8 +23,19 @@ struct UsageError : engine::Error {
 /// Accepts a known name, and otherwise says the nearest one and all of them.
 CLI::Validator one_of(const std::string& kind, const std::vector<std::string>& known);
 
-/// Accepts any text but the empty one.
-CLI::Validator not_empty();
+/// Accepts a list of known names joined by '+', each with what `mistake` has nothing to say against: it tells what is
+/// wrong with a whole list, or nothing.
+CLI::Validator list_of(const std::vector<std::string>& known,
+                       const std::function<std::string(const std::string&)>& mistake);
+
+/// Accepts any text but the empty one, and shells complete it as the name of a file.
+CLI::Validator file();
+
+/// The same for a folder.
+CLI::Validator folder();
+
+/// The same for a file or a folder, or one of some words.
+CLI::Validator path(const std::vector<std::string>& words);
 
 /// Accepts the name of a file with one of these endings.
 CLI::Validator ending(const std::vector<std::string>& endings);
@@ -35,18 +47,28 @@ CLI::Validator folder_name();
 CLI::Validator between(double low, double high);
 
 /// The flags of a program: each is bound to a variable that holds its default, and can be listed with the value it has
-/// now.
+/// now. Its manual is what --help, --man and --completion print.
 class CommandLine {
  public:
-  CommandLine(const std::string& program, const std::string& description);
+  /// `call` is the program's name and what it needs, such as "validate --checkpoint FILE", `summary` half a sentence
+  /// that says what it does, and every line of `description` a paragraph.
+  CommandLine(const std::string& call, const std::string& summary, const std::string& description);
 
-  /// Starts a group of flags in --help.
+  /// Starts a group of flags in the manual.
   void group(const std::string& title) { group_ = title; }
+
+  /// Adds a section behind the flags. Without one of that name, Exit status tells what is so for all programs; See also
+  /// is the last.
+  void section(const std::string& title, std::vector<Entry> entries) {
+    sections_.push_back({title, std::move(entries)});
+  }
 
   /// Adds a flag such as "-b,--batch-size"; the first long name is the one it is listed by.
   template <class T>
   CLI::Option* add(const std::string& names, T& value, const std::string& help) {
-    CLI::Option* option = app_.add_option(names, value, help)->capture_default_str()->group(group_)->take_last();
+    CLI::Option* option = app_.add_option(names, value, help)->group(group_)->take_last();
+    option->type_name(std::is_arithmetic_v<T> ? "NUMBER" : "TEXT");
+    if (std::is_integral_v<T>) option->check(whole_number());
     remember(option, std::is_same_v<T, std::string>, [&value] { return exact(value); });
     return option;
   }
@@ -86,16 +108,19 @@ class CommandLine {
 
   /// Adds the arguments that stand without a flag, one at least.
   CLI::Option* add_list(const std::string& name, std::vector<std::string>& values, const std::string& help) {
-    return app_.add_option(name, values, help)->required();
+    return app_.add_option(name, values, help)->required()->group("Arguments");
   }
 
-  /// Reads the arguments, '-' and '_' in flags alike. Throws UsageError; returns false where only help was asked for
-  /// and given.
+  /// Reads the arguments, '-' and '_' in flags alike. Throws UsageError; returns false where only help, a manual page
+  /// or a completion script was asked for, anywhere, and given.
   bool parse(int argc, char** argv) { return parse({argv + 1, argv + argc}); }
   bool parse(const std::vector<std::string>& arguments);
 
   /// Every flag's name, without dashes, and its value now.
   Arguments values() const;
+
+  /// What there is to know, with the values of the flags now as their defaults.
+  Manual manual() const;
 
  private:
   /// The value as text that reads back as the same value.
@@ -116,11 +141,18 @@ class CommandLine {
   CLI::Option* add_text(const std::string& names, std::function<void(const std::string&)> set,
                         std::function<std::string()> now, bool is_text, const std::string& help);
   void remember(const CLI::Option* option, bool is_text, std::function<std::string()> value);
+  static CLI::Validator whole_number();
+
+  bool answer(const std::vector<std::string>& arguments) const;
+  std::vector<std::string> checked(const std::vector<std::string>& arguments) const;
+  const CLI::Option* find(const std::string& flag) const;
+  std::string unknown(const std::string& argument) const;
 
   CLI::App app_;
-  std::string group_ = "Options";
+  std::string call_, summary_, group_ = "Options";
+  std::vector<Manual::Section> sections_;
   struct Value {
-    std::string name;
+    const CLI::Option* option;
     bool is_text;
     std::function<std::string()> now;
   };

@@ -47,7 +47,8 @@ void download(const DataFlags& f) {
 void add_data_flags(CommandLine& line, DataFlags& f, const std::vector<std::string>& names) {
   const auto offers = [&](const char* name) { return std::find(names.begin(), names.end(), name) != names.end(); };
   line.add("--dataset", f.dataset, "Data set")->check(one_of("data set", names));
-  line.add("--data-dir", f.folder, "Folder of the data set's files, or the one that holds that folder");
+  line.add("--data-dir", f.folder, "Folder of the data set's files, or the one that holds that folder")
+      ->check(folder());
   if (offers("cifar10") || offers("tiny-imagenet")) {
     line.add_switch("--download,--dataset-download", f.download,
                     "Download the data set into --data-dir first, unless it is there; CIFAR and Tiny-ImageNet alone");

@@ -5,19 +5,14 @@
 namespace apps {
 namespace {
 
-/// Accepts a list of policies.
-CLI::Validator policy_list() {
-  CLI::Validator names = one_of("policy", engine::names_of(mixup::policies()));
-  return CLI::Validator(
-      [](std::string& list) {
-        try {
-          mixup::parse_policies(list, {});
-          return std::string();
-        } catch (const engine::Error& error) {
-          return std::string(error.what());
-        }
-      },
-      names.get_description());
+/// What is wrong with a list of policies, or nothing.
+std::string mistake(const std::string& list) {
+  try {
+    mixup::parse_policies(list, {});
+    return "";
+  } catch (const engine::Error& error) {
+    return error.what();
+  }
 }
 
 }  // namespace
@@ -27,7 +22,7 @@ CLI::Option* add_mixing_flags(CommandLine& line, MixingOptions& o) {
       "--mix", o.mix,
       "How images are mixed: a policy, or several that take turns, such as mixup+cutmix or with alphas and weights "
       "mixup@0.8:1+cutmix@1:3");
-  mix->check(policy_list());
+  mix->check(list_of(engine::names_of(mixup::policies()), mistake));
   line.add_auto("--mix-alpha", o.policy.alpha, 1e-3, 1e6,
                 "lambda ~ Beta(alpha, alpha), for every policy of --mix; auto: customary for policy and data set");
   line.add_auto("--mix-switch-prob,--mixup-switch-prob", o.policy.switch_prob, 0, 1,

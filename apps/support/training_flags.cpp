@@ -11,7 +11,8 @@ void add_training_flags(CommandLine& line, TrainingFlags& o) {
   line.group("Model");
   add_model_flags(line, o.model);
   line.add("--init-checkpoint,--initial-checkpoint", o.init_checkpoint,
-           "Weights to start from, safetensors with torchvision's names; a head for other classes is left out");
+           "Weights to start from, safetensors with torchvision's names; a head for other classes is left out")
+      ->check(file());
 
   line.group("Mixing and loss");
   add_mixing_flags(line, o.mixing);
@@ -57,12 +58,13 @@ void add_training_flags(CommandLine& line, TrainingFlags& o) {
   line.add("--device", o.device, "Where to compute")->check(one_of("device", {"cpu", "cuda"}));
 
   line.group("Output");
-  line.add("--output", o.output, "Folder that run folders are made in")->check(not_empty());
+  line.add("--output", o.output, "Folder that run folders are made in")->check(folder());
   line.add("--experiment", o.experiment, "Name of the run folder; not given: time, model and data set")
       ->check(folder_name());
   line.add("--resume", o.resume,
            "Go on with the run in this folder, or by auto with --experiment or the newest in --output; from a "
-           "checkpoint-<epoch>.state.safetensors in a new folder");
+           "checkpoint-<epoch>.state.safetensors in a new folder")
+      ->check(path({"auto"}));
   line.add("--recovery-interval", o.recovery_interval,
            "Steps after which a run is saved, beside the end of each epoch; 0: none")
       ->check(between(0, 1e12));

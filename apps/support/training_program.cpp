@@ -9,6 +9,7 @@
 #include "apps/support/overfit_batch.h"
 #include "apps/support/recipes.h"
 #include "apps/support/trainer.h"
+#include "apps/support/training_manual.h"
 #include "apps/support/training_state.h"
 #include "engine/names.h"
 #include "nn/weights.h"
@@ -111,8 +112,9 @@ void require_same(const Arguments& before, const Arguments& now) {
 
 }  // namespace
 
-int run_training(int argc, char** argv, const char* name, const std::string& description,
-                 const std::vector<std::string>& datasets, const TrainingFlags& defaults) {
+int run_training(int argc, char** argv, const char* name, const std::string& summary,
+                 const std::vector<Entry>& examples, const std::vector<std::string>& datasets,
+                 const TrainingFlags& defaults) {
   return run_program(name, [&] {
     TrainingFlags options = defaults;
     DataFlags pictures;
@@ -122,13 +124,15 @@ int run_training(int argc, char** argv, const char* name, const std::string& des
     names.push_back("list");
     std::string recipe, config, report;
     bool dry = false, overfit = false;
-    CommandLine line(name, description);
+    CommandLine line(name, summary, training_description());
+    add_training_sections(line, examples);
     line.group("Data");
     line.add_switch("--dry-run", dry, "Show the network, train three steps, tell memory and time, and write nothing");
     line.add_switch("--overfit-batch", overfit, "Learn one batch by heart, as a smoke test, and write nothing");
-    line.add("--report", report,
-             "Write the report of the run in this folder as it is now, with new pictures, and exit");
-    line.add("-c,--config", config, "Read flags from a file like a run's args.yaml; those on the command line win");
+    line.add("--report", report, "Write the report of the run in this folder as it is now, with new pictures, and exit")
+        ->check(folder());
+    line.add("-c,--config", config, "Read flags from a file like a run's args.yaml; those on the command line win")
+        ->check(file());
     line.add("--recipe", recipe, "Settings of a published experiment, which other flags override; list prints them all")
         ->check(one_of("recipe", names));
     add_data_flags(line, pictures, datasets);

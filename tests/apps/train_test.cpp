@@ -82,7 +82,9 @@ TEST_CASE("flags may use - or _, have short and other names, and --help shows gr
   const Outcome help = run_program("train_cifar", "--help", scratch);
   CHECK(help.exit_code == 0);
   for (const char* part :
-       {"Mixing and loss:", "--dm-eta", "--batch-size", "=128", "Machine:", "{none,mixup,cutmix,manifoldmix"}) {
+       {"\n  Mixing and loss\n", "--dm-eta NUMBER", "-b, --batch-size NUMBER   Images in a step. Default: 128.\n",
+        "\n  Machine\n", "Names: none,\n", "EXAMPLES\n  train_cifar --mix cutmix --loss dm\n", "\n  args.yaml  ",
+        "\n  130, 143  Stopped"}) {
     CAPTURE(part);
     CHECK(help.out.find(part) != std::string::npos);
   }
@@ -92,6 +94,51 @@ TEST_CASE("flags may use - or _, have short and other names, and --help shows gr
             scratch)
             .exit_code == 0);
   CHECK(std::distance(fs::directory_iterator(scratch.path / "output"), {}) == 1);
+}
+
+TEST_CASE("help, a manual page and completion are given wherever they are asked for, whatever else is wrong") {
+  const Scratch scratch("asked");
+  struct Ask {
+    const char *arguments, *begin;
+  };
+  for (const Ask& ask : std::initializer_list<Ask>{{"--epochs many --help", "NAME\n"},
+                                                   {"-h --unknown", "NAME\n"},
+                                                   {"--dataset cifar10 --data-dir nowhere stray -h", "NAME\n"},
+                                                   {"--resume nowhere --man", ".TH "},
+                                                   {"--loss --completion bash", "# bash completion for "},
+                                                   {"--recipe nothing --completion=zsh -b", "#compdef "},
+                                                   {"--completion fish --max-steps 1", "# fish completion for "}}) {
+    for (const char* program :
+         {"train_cifar", "train_folder", "validate", "check_dataset", "loss", "mixes", "report"}) {
+      CAPTURE(program);
+      CAPTURE(ask.arguments);
+      const Outcome run = run_program(program, ask.arguments, scratch);
+      CHECK(run.exit_code == 0);
+      CHECK(run.out.starts_with(ask.begin));
+      CHECK(run.err.empty());
+    }
+  }
+  CHECK_FALSE(fs::exists(scratch.path / "output"));
+}
+
+TEST_CASE("help is bold on a terminal and as wide, unless NO_COLOR is set") {
+  const Scratch scratch("terminal");
+  const auto shown = [&](const std::string& variables) {
+    const std::string command = "cd '" + scratch.path.string() + "' && " + variables +
+                                " script -qec \"stty cols 66; '" DEMIX_APPS "/train_cifar' -h\" /dev/null > out.txt";
+    CHECK(std::system(command.c_str()) == 0);
+    return content(scratch.path / "out.txt");
+  };
+  const std::string page = shown("env -u NO_COLOR");
+  CHECK(page.find("\033[1mOPTIONS\033[0m") != std::string::npos);
+  CHECK(shown("NO_COLOR= ") == page);
+  const std::string plain = shown("NO_COLOR=1");
+  CHECK(plain.find('\033') == std::string::npos);
+  size_t longest = 0;
+  std::istringstream lines(plain);
+  for (std::string line; std::getline(lines, line);) longest = std::max(longest, line.find('\r'));
+  CHECK(longest <= 66);
+  CHECK(longest > 60);
 }
 
 TEST_CASE("bad input is one line and a non-zero exit code, before any run folder is made") {
@@ -111,6 +158,19 @@ TEST_CASE("bad input is one line and a non-zero exit code, before any run folder
            {"--sched cosin", 2, "did you mean 'cosine'?"},
            {"--device gpu", 2, "known: cpu, cuda"},
            {"--epoch 3", 2, "unknown argument '--epoch': did you mean --epochs?"},
+           {"--epoch", 2, "unknown argument '--epoch': did you mean --epochs?"},
+           {"--batchsize 3", 2, "did you mean --batch-size?"},
+           {"-epochs 3", 2, "unknown argument '-epochs': did you mean --epochs?"},
+           {"epochs 3", 2, "unknown argument 'epochs': did you mean --epochs?"},
+           {"--mixs cutmix", 2, "did you mean --mix?"},
+           {"--losss dm", 2, "did you mean --loss?"},
+           {"--loss dmm", 2, "--loss: unknown loss 'dmm': did you mean 'dm'?"},
+           {"--loss x", 2, "--loss: unknown loss 'x': known: ce"},
+           {"--all", 2, "unknown argument '--all' (--help"},
+           {"--", 2, "unknown argument '--' (--help"},
+           {"-", 2, "unknown argument '-' (--help"},
+           {"''", 2, "unknown argument '' (--help"},
+           {"\"$(printf 'a\\nb')\"", 2, "unknown argument 'a b'"},
            {"--mix_alfa=3", 2, "did you mean --mix-alpha?"},
            {"-x", 2, "unknown argument '-x' (--help"},
            {"--experiment a/b", 2, "'a/b' is not the name of one folder"},
@@ -149,8 +209,23 @@ TEST_CASE("bad input is one line and a non-zero exit code, before any run folder
            {"--momentum 1", 2, "--momentum"},
            {"--threads 100000", 2, "--threads"},
            {"--seed -1", 2, "--seed"},
-           {"--epochs", 2, "--epochs"},
-           {"--epochs 1.5", 2, "--epochs"},
+           {"--epochs", 2, "--epochs needs a value: NUMBER (--help"},
+           {"-b", 2, "-b needs a value: NUMBER (--help"},
+           {"--loss", 2, "--loss needs a value: ce, dm, bce, dm-bce (--help"},
+           {"--resume", 2, "--resume needs a value: auto, PATH (--help"},
+           {"--experiment --epochs 3", 2, "--experiment needs a value: NAME"},
+           {"--experiment --epoch 3", 2, "--experiment needs a value: NAME"},
+           {"--experiment -b 20", 2, "--experiment needs a value: NAME"},
+           {"--loss= --epochs 3", 2, "--loss: unknown loss ''"},
+           {"--data-dir=", 2, "--data-dir: must not be empty"},
+           {"--epochs 3 4", 2, "unknown argument '4'"},
+           {"--epochs 1.5", 2, "--epochs: '1.5' is not a whole number"},
+           {"--epochs 1e1", 2, "--epochs: '1e1' is not a whole number"},
+           {"--epochs 99999999999999999999", 2, "--epochs: '99999999999999999999' is not a number from 1"},
+           {"--dry-run yes", 2, "unknown argument 'yes'"},
+           {"--nesterov=maybe", 2, "--nesterov: 'maybe' is neither true nor false"},
+           {"--completion", 2, "--completion needs a value: bash, zsh, fish"},
+           {"--completion tcsh", 2, "unknown shell 'tcsh'"},
            {"--device cuda", 1, "device cuda: this build of demix has no CUDA backend; use --device cpu"},
            {"--dataset cifar10", 1, "--data-dir is needed"},
            {"--dataset cifar10 --data-dir nowhere", 1, "nowhere is not a folder"},

@@ -130,6 +130,11 @@ TEST_CASE("an unknown name is answered with the nearest one and all of them") {
   const std::vector<std::string> known{"resnet18", "resnet20", "linear"};
   CHECK(engine::nearest_name("resnet19", known) == "resnet18");
   CHECK(engine::nearest_name("zzzzzzzzz", known).empty());
+  CHECK(engine::nearest_name("", {"a", "bc"}).empty());
+  CHECK(engine::nearest_name("x", {"ce", "dm"}).empty());
+  CHECK(engine::nearest_name("dmm", {"ce", "dm", "dm-bce"}) == "dm");
+  CHECK(engine::nearest_name("all", {"lr", "wd"}).empty());
+  CHECK(engine::nearest_name("checkpoint", {"config", "init-checkpoint"}) == "init-checkpoint");
   CHECK(engine::unknown_name("model", "linaer", known) ==
         "unknown model 'linaer': did you mean 'linear'? known: resnet18, resnet20, linear");
 }

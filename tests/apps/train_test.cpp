@@ -392,7 +392,8 @@ TEST_CASE("an existing run folder is never overwritten, and two unnamed runs get
   const Outcome again = run_program("train_cifar", arguments + "--experiment x --seed 9", scratch);
   CHECK(again.exit_code == 1);
   CHECK(again.err ==
-        "train_cifar: output/x: exists already and is left as it is; choose another --experiment, or --resume it\n");
+        "train_cifar: output/x: exists already and is left as it is; choose another --experiment, or go on in it with "
+        "--resume auto\n");
   CHECK(content(scratch.path / "output/x/summary.csv") == before);
   for (int i = 0; i < 2; ++i) CHECK(run_program("train_cifar", arguments, scratch).exit_code == 0);
   CHECK(std::distance(fs::directory_iterator(scratch.path / "output"), {}) == 3);

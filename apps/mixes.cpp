@@ -73,10 +73,7 @@ int main(int argc, char** argv) {
       resolve(policies.back(), family);
     }
     const data::Dataset dataset = load_train(pictures);
-    data::Loader loader(dataset, {.batch = count, .train = true, .seed = seed, .workers = 0});
-    loader.start(0);
-    data::Batch batch;
-    loader.next(batch);
+    const data::Batch batch = data::first_batch(dataset, {.batch = count, .train = true, .seed = seed});
 
     std::vector<apps::SheetRow> rows{apps::sheet_row("image", dataset, batch, mixup::unmixed(batch).partner)};
     ordered_json told = ordered_json::array();

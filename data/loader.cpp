@@ -113,4 +113,13 @@ void Loader::stop() {
   for (Slot& slot : slots_) slot = {};
 }
 
+Batch first_batch(const Dataset& dataset, LoaderOptions options) {
+  options.workers = 0;
+  Loader loader(dataset, options);
+  loader.start(0);
+  Batch batch;
+  loader.next(batch);
+  return batch;
+}
+
 }  // namespace data

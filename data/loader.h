@@ -67,4 +67,7 @@ class Loader {
   bool stopping_ = false;
 };
 
+/// The first batch of the first epoch, prepared by the calling thread.
+Batch first_batch(const Dataset& dataset, LoaderOptions options);
+
 }  // namespace data

@@ -33,10 +33,7 @@ void time_records(const Options& o) {
   flags.optimizer.nesterov = true;
   const data::Dataset set = data::shapes(data::Split::train, {.train_count = o.batch});
   apps::Learner learner(flags, set);
-  data::Loader loader(set, {.batch = o.batch, .train = true, .workers = 0});
-  loader.start(0);
-  data::Batch batch;
-  loader.next(batch);
+  const data::Batch batch = data::first_batch(set, {.batch = o.batch, .train = true});
   const double step = median(seconds_of(o.steps, [&] {
     learner.learn_from(batch, 1);
     learner.update(0.01);

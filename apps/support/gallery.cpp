@@ -40,11 +40,7 @@ Batch chosen_images(const Dataset& set) {
       else few.pixels.insert(few.pixels.end(), set.picture(i), set.picture(i + 1));
     }
   }
-  data::Loader loader(few, {.batch = shown, .train = false, .workers = 0});
-  loader.start(0);
-  Batch batch;
-  loader.next(batch);
-  return batch;
+  return data::first_batch(few, {.batch = shown, .train = false});
 }
 
 /// Of some plans that the policy draws the one that shows most of both classes.
@@ -140,10 +136,7 @@ void make_folder(const std::filesystem::path& folder) {
 
 void write_mixed_sheet(const Dataset& set, const mixup::Policy& policy, uint64_t seed, const std::string& title,
                        const std::filesystem::path& folder) {
-  data::Loader loader(set, {.batch = std::min(shown, set.count()), .train = true, .seed = seed, .workers = 0});
-  loader.start(0);
-  Batch batch;
-  loader.next(batch);
+  const Batch batch = data::first_batch(set, {.batch = std::min(shown, set.count()), .train = true, .seed = seed});
   const mixup::Plan plan = chosen_plan(batch, policy);
   make_folder(folder);
   sheet(set,

@@ -10,17 +10,6 @@
 
 namespace apps {
 
-mixup::Policy every_batch(MixingOptions mixing) {
-  mixing.policy.prob = 1;
-  mixing.policy.off_epoch = 0;
-  return make_policy(mixing);
-}
-
-std::string title_of(const TrainingFlags& flags, const data::Dataset& set) {
-  const std::string mix = flags.mixing.mix == "none" ? "" : flags.mixing.mix + ", ";
-  return flags.model.model + ", " + mix + flags.loss.loss + " on " + set.name;
-}
-
 void write_late_report(const TrainingFlags& flags, const data::Dataset& test_set, const std::filesystem::path& run) {
   write_report(run);  // says what is wrong with the folder, before anything is computed
   const std::filesystem::path weights = run / (flags.model_ema ? "last.ema.safetensors" : "last.safetensors");
@@ -32,7 +21,8 @@ void write_late_report(const TrainingFlags& flags, const data::Dataset& test_set
     data::Loader loader(test_set, {.batch = flags.batch_size, .train = false, .workers = flags.workers});
     evaluate(*network, loader,
              [&](const data::Batch& batch, const engine::Tensor& logits) { extremes.add(batch, logits); });
-    write_gallery(*network, test_set, every_batch(flags.mixing), extremes, title_of(flags, test_set), run / "images");
+    write_gallery(*network, test_set, every_batch(flags.mixing), extremes, title_of(flags, test_set.name),
+                  run / "images");
     write_report(run);
   }
   std::printf("wrote %s\n", (run / "report.html").c_str());

@@ -68,8 +68,7 @@ std::pair<int64_t, int64_t> sizes() {
 }  // namespace
 
 int64_t forecast_memory(const TrainingFlags& given, const data::Dataset& train_set) {
-  TrainingFlags flags = given;
-  flags.init_checkpoint.clear();  // other weights need no other memory
+  const TrainingFlags flags = without_initial_weights(given);
   const int64_t before = memory_in_use();
   const auto held = [] { return engine::memory::usage().held; };
   const int64_t held_before = held(), small = std::min<int64_t>(4, flags.batch_size),
@@ -79,11 +78,7 @@ int64_t forecast_memory(const TrainingFlags& given, const data::Dataset& train_s
   for (const int64_t size : {small, large}) {
     engine::memory::release_unused();
     Learner learner(flags, train_set);
-    data::Loader loader(train_set, {.batch = size, .train = true, .seed = flags.seed, .workers = 0});
-    data::Batch batch;
-    loader.start(0);
-    loader.next(batch);
-    learner.learn_from(batch, 1);
+    learner.learn_from(data::first_batch(train_set, {.batch = size, .train = true, .seed = flags.seed}), 1);
     learner.update(0);
     needed[size == large] = static_cast<double>(held() - held_before);
     state = 0;

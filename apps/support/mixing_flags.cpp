@@ -59,6 +59,12 @@ void resolve(MixingOptions& o, data::Family family) {
   }
 }
 
+mixup::Policy every_batch(MixingOptions options) {
+  options.policy.prob = 1;
+  options.policy.off_epoch = 0;
+  return make_policy(options);
+}
+
 void require_stages(const MixingOptions& o, int stages) {
   for (const mixup::Choice& choice : mixup::parse_policies(o.mix, o.policy)) {
     ENSURE(choice.entry->stages <= stages + 1, choice.entry->name, " mixes in stages 0 to ", choice.entry->stages - 1,

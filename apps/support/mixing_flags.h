@@ -23,6 +23,9 @@ void resolve(MixingOptions& options, data::Family family);
 /// The policy; the options must be resolved.
 mixup::Policy make_policy(const MixingOptions& options);
 
+/// The same, but it mixes every batch of every epoch: by this one a network is judged and shown.
+mixup::Policy every_batch(MixingOptions options);
+
 /// An Error where a policy mixes in later stages than a network has.
 void require_stages(const MixingOptions& options, int stages);
 

@@ -12,7 +12,6 @@
 #include "apps/support/format.h"
 #include "apps/support/gallery.h"
 #include "apps/support/interrupt.h"
-#include "apps/support/late_report.h"
 #include "apps/support/learner.h"
 #include "apps/support/memory_forecast.h"
 #include "apps/support/progress.h"
@@ -33,12 +32,6 @@ namespace fs = std::filesystem;
 
 /// Two digits after the point, or a dash where nothing was measured.
 std::string percent(double value) { return std::isnan(value) ? "-" : format("%.2f", value); }
-
-/// The flags of a learner whose weights come from a state.
-TrainingFlags without_initial_weights(TrainingFlags flags) {
-  flags.init_checkpoint.clear();
-  return flags;
-}
 
 int64_t steps_of(double epochs, int64_t updates) { return std::llround(epochs * static_cast<double>(updates)); }
 
@@ -255,7 +248,7 @@ class Training {
 
   void write_end(int64_t forecast) {
     try {
-      write_gallery(learner_.judged(), test_set_, always_, extremes_, title_of(flags_, test_set_),
+      write_gallery(learner_.judged(), test_set_, always_, extremes_, title_of(flags_, test_set_.name),
                     run_.path() / "images");
       write_report(run_.path());
     } catch (const std::exception& error) {  // the training is done all the same

@@ -92,4 +92,14 @@ void resolve(TrainingFlags& o, data::Family family) {
   engine::set_conv_algorithm(o.conv);
 }
 
+TrainingFlags without_initial_weights(TrainingFlags flags) {
+  flags.init_checkpoint.clear();
+  return flags;
+}
+
+std::string title_of(const TrainingFlags& flags, const std::string& dataset) {
+  const std::string mix = flags.mixing.mix == "none" ? "" : flags.mixing.mix + ", ";
+  return flags.model.model + ", " + mix + flags.loss.loss + " on " + dataset;
+}
+
 }  // namespace apps

@@ -47,4 +47,10 @@ void add_training_flags(CommandLine& line, TrainingFlags& options);
 /// Fills in what was left to be chosen, prepares the threads, and checks the device.
 void resolve(TrainingFlags& options, data::Family family);
 
+/// The flags without --init-checkpoint, where the weights come from elsewhere or do not matter.
+TrainingFlags without_initial_weights(TrainingFlags flags);
+
+/// What the pictures of a run are headed by: "resnet18, cutmix, dm on cifar100".
+std::string title_of(const TrainingFlags& flags, const std::string& dataset);
+
 }  // namespace apps

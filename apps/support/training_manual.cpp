@@ -4,8 +4,8 @@ namespace apps {
 
 std::string training_description() {
   return "Makes a run folder, trains a network on mixed samples, and tests it after every epoch. A run that is "
-         "stopped, "
-         "by Ctrl-C, a crash or a power cut, goes on from its last state with --resume, to the very same bits.\n"
+         "stopped, by Ctrl-C, a crash or a power cut, goes on from its last state with --resume, to the very same "
+         "bits.\n"
          "Flags have timm's names, with - or _; the last of two equal ones counts. The same seed gives the same bits, "
          "whatever the number of threads.";
 }

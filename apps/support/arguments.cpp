@@ -67,4 +67,13 @@ Arguments read_arguments(const std::filesystem::path& path) {
   return arguments;
 }
 
+std::vector<std::string> command_line_of(const Arguments& arguments, const std::vector<std::string>& without) {
+  std::vector<std::string> line;
+  for (const Argument& argument : arguments) {
+    if (argument.value.empty() || std::find(without.begin(), without.end(), argument.name) != without.end()) continue;
+    line.push_back(engine::text("--", argument.name, "=", argument.value));
+  }
+  return line;
+}
+
 }  // namespace apps

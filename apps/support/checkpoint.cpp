@@ -42,7 +42,7 @@ void load_initial(nn::Module& network, const std::filesystem::path& path) {
 
 void keep_best(const RunFolder& run, size_t most, const nn::Module& network, const nn::Metadata& metadata) {
   const auto epoch = static_cast<int64_t>(run.rows().size());
-  const std::vector<int64_t> best = run.best_epochs(most + 1);
+  const std::vector<int64_t> best = run.best_epochs();
   const auto name = [](int64_t number) { return engine::text("checkpoint-", number); };
   const auto keep = [&](const std::string& as) {
     nn::save_weights(network, run.path() / (as + ".safetensors"), metadata);
@@ -50,12 +50,13 @@ void keep_best(const RunFolder& run, size_t most, const nn::Module& network, con
   };
   if (best[0] == epoch) keep("model_best");
   const auto rank = static_cast<size_t>(std::find(best.begin(), best.end(), epoch) - best.begin());
-  if (rank >= most) return;
-  keep(name(epoch));
+  if (rank < most) keep(name(epoch));
   std::error_code error;
-  if (best.size() <= most) return;
-  for (const char* kind : {".safetensors", ".state.safetensors"}) {
-    std::filesystem::remove(run.path() / (name(best.back()) + kind), error);
+  for (size_t worse = most; worse < best.size(); ++worse) {
+    for (const char* kind : {".safetensors", ".state.safetensors"}) {
+      const std::filesystem::path path = run.path() / (name(best[worse]) + kind);
+      if (std::filesystem::exists(path, error)) std::filesystem::remove(path, error);
+    }
   }
 }
 

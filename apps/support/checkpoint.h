@@ -21,7 +21,7 @@ std::vector<std::string> arguments_of(const nn::Metadata& metadata);
 void load_initial(nn::Module& network, const std::filesystem::path& path);
 
 /// Saves the weights, and links the newest state, where the epoch that just ended is one of the `most` best, as
-/// checkpoint-<epoch>, and as model_best where it is the best; removes those of an epoch that no longer is.
+/// checkpoint-<epoch>, and as model_best where it is the best; removes those of epochs that no longer are.
 void keep_best(const RunFolder& run, size_t most, const nn::Module& network, const nn::Metadata& metadata);
 
 }  // namespace apps

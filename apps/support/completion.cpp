@@ -4,6 +4,7 @@
 #include <cstring>
 #include <utility>
 
+#include "apps/support/format.h"
 #include "engine/error.h"
 #include "engine/names.h"
 
@@ -21,13 +22,6 @@ std::string escaped(const std::string& plain, const std::string& characters) {
     escaped += c;
   }
   return escaped;
-}
-
-/// As one word of bash and zsh.
-std::string quoted(const std::string& plain) {
-  std::string word = "'";
-  for (const char c : plain) word += c == '\'' ? "'\\''" : std::string(1, c);
-  return word + "'";
 }
 
 bool takes_file(const Flag& flag) { return flag.value == "FILE" || flag.value == "PATH"; }
@@ -127,11 +121,11 @@ std::string zsh_script(const Manual& m) {
                       known.empty() ? "" : "}");
       else if (known.empty()) action = " ";
       const std::string taken = flag.value.empty() ? "" : text(":", what, ":", action);
-      if (flag.names.empty()) specifications += " \\\n    " + quoted(text("*", taken));
+      if (flag.names.empty()) specifications += " \\\n    " + shell_word(text("*", taken));
       for (const std::string& name : flag.names) {
         const char* joint = taken.empty() ? "" : name.starts_with("--") ? "=" : "+";
-        specifications += " \\\n    " + quoted(text("(", joined(flag.names, " "), ")", name, joint, "[",
-                                                    escaped(flag.help, "\\[]:"), "]", taken));
+        specifications += " \\\n    " + shell_word(text("(", joined(flag.names, " "), ")", name, joint, "[",
+                                                        escaped(flag.help, "\\[]:"), "]", taken));
       }
     }
   }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "apps/support/finite.h"
 #include "engine/variable.h"
 #include "mixup/losses.h"
 
@@ -38,7 +39,9 @@ Evaluation evaluate(nn::Network& network, data::Loader& loader, const Watch& wat
   for (Batch batch; loader.next(batch);) {
     const Variable logits = network.forward(Variable(batch.images), Mode::eval);
     const auto n = static_cast<double>(batch.count());
-    loss += n * cross_entropy(logits, mixup::targets(mixup::unmixed(batch), batch.labels)).value().item();
+    loss += is_finite(logits.value())
+                ? n * cross_entropy(logits, mixup::targets(mixup::unmixed(batch), batch.labels)).value().item()
+                : NAN;
     const int classes = static_cast<int>(logits.shape()[1]);
     for (int64_t i = 0; i < batch.count(); ++i) {
       const int rank = rank_of(logits.value().data() + i * classes, classes, batch.labels[static_cast<size_t>(i)]);
@@ -51,7 +54,8 @@ Evaluation evaluate(nn::Network& network, data::Loader& loader, const Watch& wat
   return {loss / count, 100 * top1 / count, 100 * top5 / count};
 }
 
-MixedEvaluation evaluate_mixed(nn::Network& network, data::Loader& loader, const mixup::Policy& policy) {
+MixedEvaluation evaluate_mixed(nn::Network& network, data::Loader& loader, const mixup::Policy& policy,
+                               const Watch& watch) {
   const engine::NoGrad no_grad;
   double top1 = 0, top2 = 0, count = 0;
   loader.start(0);
@@ -61,6 +65,7 @@ MixedEvaluation evaluate_mixed(nn::Network& network, data::Loader& loader, const
     const mixup::Plan plan = policy(batch, rng);
     if (!plan.mixes()) continue;
     const Variable logits = mixup::forward(network, plan, batch.images, Mode::eval);
+    if (watch) watch(batch, logits.value());
     const mixup::Targets targets = mixup::targets(plan, batch.labels);
     const int classes = static_cast<int>(logits.shape()[1]);
     for (size_t i = 0; i < targets.a.size(); ++i) {

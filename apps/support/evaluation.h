@@ -8,8 +8,8 @@
 
 namespace apps {
 
-/// How a network does on pictures as they are: mean cross entropy, and the percentages whose class is the best, or
-/// among the five best.
+/// How a network does on pictures as they are: mean cross entropy, NaN where a logit is not finite, and the percentages
+/// whose class is the best, or among the five best.
 struct Evaluation {
   double loss, top1, top5;
 };
@@ -27,6 +27,7 @@ struct MixedEvaluation {
 };
 /// Mixes the loader's batches by the policy with a seed of its own, the same at every call. Pictures that show one
 /// class alone do not count.
-MixedEvaluation evaluate_mixed(nn::Network& network, data::Loader& loader, const mixup::Policy& policy);
+MixedEvaluation evaluate_mixed(nn::Network& network, data::Loader& loader, const mixup::Policy& policy,
+                               const Watch& watch = {});
 
 }  // namespace apps

@@ -7,7 +7,7 @@ struct Interrupted {
   int signal;
 };
 
-/// From now on the first SIGINT or SIGTERM is only remembered; a second one ends the program at once.
+/// From now on the first SIGINT, SIGTERM or SIGHUP is only remembered, and a second one ends the program at once.
 void catch_interrupts();
 
 /// The signal that has come, or 0.

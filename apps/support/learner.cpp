@@ -67,10 +67,14 @@ Learner::Lesson Learner::learn_from(const data::Batch& batch, double share) {
   if (!is_finite(logits.value())) {
     const engine::NoGrad no_grad;
     not_finite_ = first_not_finite(*network_, forward);
-    return {};
+    return {NAN, 0};
   }
   const mixup::Targets targets = mixup::targets(plan, batch.labels);
   const Variable loss = criterion_(logits, targets);
+  if (!is_finite(loss.value())) {
+    not_finite_ = "the loss";
+    return {loss.value().item(), 0};
+  }
   engine::backward(share == 1 ? loss : engine::scale(loss, static_cast<float>(share)));
   return {loss.value().item(), known_share(logits.value(), targets)};
 }
@@ -87,6 +91,19 @@ std::string Learner::update(double lr) {
     restore_buffers();
   }
   return std::exchange(not_finite_, "");
+}
+
+std::string Learner::not_finite_in_test(const Tensor& images) {
+  const engine::Shape& shape = images.shape();
+  Tensor some({std::min<int64_t>(8, shape[0]), shape[1], shape[2], shape[3]});
+  std::copy_n(images.data(), some.elements(), some.data());
+  const engine::NoGrad no_grad;
+  for (nn::Network* network : {network_.get(), average_.get()}) {
+    if (!network) continue;
+    const auto forward = [&] { return network->forward(Variable(some), Mode::eval); };
+    if (!is_finite(forward().value())) return first_not_finite(*network, forward);
+  }
+  return "";
 }
 
 nn::State Learner::tensors() const {

@@ -27,13 +27,16 @@ class Learner {
   struct Lesson {
     double loss = 0, known = 0;
   };
-  /// Mixes a batch and adds the gradients of its loss, times the batch's share of the step. Where a logit is not finite
-  /// the lesson is empty.
+  /// Mixes a batch and adds the gradients of its loss, times the batch's share of the step. Where a logit or the loss
+  /// is not finite, neither is the lesson's loss.
   Lesson learn_from(const data::Batch& batch, double share);
 
   /// Moves the weights along the gradients, and returns an empty text. Where something was not finite since the last
   /// update it names that, such as "conv2d of conv1.weight", and the step is as if it had not been.
   std::string update(double lr);
+
+  /// The same text about a test of the network, and of the average, with some of these images; nothing changes.
+  std::string not_finite_in_test(const engine::Tensor& images);
 
   nn::Network& network() { return *network_; }
 

@@ -38,6 +38,15 @@ std::string content(const fs::path& path) {
 
 }  // namespace
 
+FolderLock::FolderLock(const fs::path& path)
+    : path_(path),
+      folder_(std::make_unique<engine::Descriptor>(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC))) {
+  ENSURE(folder_->number >= 0, path.string(), ": ", std::strerror(errno));
+  const bool locked = ::flock(folder_->number, LOCK_EX | LOCK_NB) == 0;
+  ENSURE(locked || errno != EWOULDBLOCK, path.string(), ": another process is training in it");
+  ENSURE(locked, path.string(), ": cannot be locked: ", std::strerror(errno));
+}
+
 RunFolder RunFolder::make(const fs::path& output, const std::string& experiment, const std::string& label,
                           const std::vector<std::string>& rows) {
   std::error_code error;
@@ -54,33 +63,28 @@ RunFolder RunFolder::make(const fs::path& output, const std::string& experiment,
   ENSURE(!error, path.string(), ": the run folder cannot be made: ", error.message(), "; choose another --output");
   ENSURE(made, path.string(),
          ": exists already and is left as it is; choose another --experiment, or go on in it with --resume auto");
-  return {path, rows, 0};
+  return {FolderLock(path), rows, static_cast<int64_t>(rows.size()), 0};
 }
 
-RunFolder::RunFolder(const fs::path& path, std::vector<std::string> rows, int64_t step)
-    : path_(path),
-      lock_(std::make_unique<engine::Descriptor>(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC))),
-      rows_(std::move(rows)) {
-  ENSURE(lock_->number >= 0, path.string(), ": ", std::strerror(errno));
-  const bool locked = ::flock(lock_->number, LOCK_EX | LOCK_NB) == 0;
-  ENSURE(locked || errno != EWOULDBLOCK, path.string(), ": another process is training in it");
-  ENSURE(locked, path.string(), ": cannot be locked: ", std::strerror(errno));
+RunFolder::RunFolder(FolderLock lock, std::vector<std::string> rows, int64_t rows_elsewhere, int64_t step)
+    : lock_(std::move(lock)), rows_(std::move(rows)), rows_elsewhere_(rows_elsewhere) {
   // A row of an epoch that will be evaluated again stays until then.
-  if (!content(path_ / "summary.csv").starts_with(summary())) engine::write_file(path_ / "summary.csv", summary());
+  if (!content(path() / "summary.csv").starts_with(summary())) engine::write_file(path() / "summary.csv", summary());
 
-  const std::string metrics = content(path_ / "metrics.jsonl");
+  const std::string metrics = content(path() / "metrics.jsonl");
   std::string kept;
   std::istringstream lines(metrics);
   for (std::string line; std::getline(lines, line);) {
     const json entry = json::parse(line, nullptr, false);
-    if (entry.is_object() && entry.value("step", step + 1) <= step) kept += line + "\n";
+    const bool whole = entry.is_object() && entry.contains("step") && entry["step"].is_number();
+    if (whole && entry["step"] <= step) kept += line + "\n";
   }
-  if (kept != metrics) engine::write_file(path_ / "metrics.jsonl", kept);
-  metrics_.emplace(path_ / "metrics.jsonl");
+  if (kept != metrics) engine::write_file(path() / "metrics.jsonl", kept);
+  metrics_.emplace(path() / "metrics.jsonl");
 }
 
 void RunFolder::write_arguments(const Arguments& arguments) const {
-  engine::write_file(path_ / "args.yaml", yaml_of(arguments));
+  engine::write_file(path() / "args.yaml", yaml_of(arguments));
 }
 
 void RunFolder::log(const StepMetrics& m) {
@@ -93,10 +97,10 @@ void RunFolder::log(const StepMetrics& m) {
   metrics_->append(entry.dump() + "\n");
 }
 
-std::vector<int64_t> RunFolder::best_epochs(size_t most) const {
+std::vector<int64_t> RunFolder::best_epochs() const {
   std::vector<std::pair<double, int64_t>> order;  // -top-1, number
-  for (const std::string& row : rows_) {
-    std::istringstream fields(row);
+  for (auto row = rows_.begin() + rows_elsewhere_; row != rows_.end(); ++row) {
+    std::istringstream fields(*row);
     std::string field;
     std::getline(fields, field, ',');
     const int64_t epoch = std::stoll(field);
@@ -105,7 +109,7 @@ std::vector<int64_t> RunFolder::best_epochs(size_t most) const {
   }
   std::sort(order.begin(), order.end());
   std::vector<int64_t> epochs;
-  for (size_t i = 0; i < std::min(most, order.size()); ++i) epochs.push_back(order[i].second);
+  for (const auto& [score, epoch] : order) epochs.push_back(epoch);
   return epochs;
 }
 
@@ -113,7 +117,7 @@ void RunFolder::append(const EpochSummary& row) {
   const auto percent = [](double value) { return std::isnan(value) ? std::string() : format("%.4f", value); };
   rows_.push_back(format("%ld,%.6f,%.6f,%.4f,%.4f,%s,%s,%.8g", row.epoch, row.train_loss, row.eval_loss, row.eval_top1,
                          row.eval_top5, percent(row.mixed_top1).c_str(), percent(row.mixed_top2).c_str(), row.lr));
-  engine::write_file(path_ / "summary.csv", summary());
+  engine::write_file(path() / "summary.csv", summary());
 }
 
 std::string RunFolder::summary() const {

@@ -1,12 +1,13 @@
 #include "apps/support/trainer.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <cmath>
 #include <cstdio>
+#include <optional>
 
 #include "apps/support/checkpoint.h"
 #include "apps/support/confusion.h"
-#include "apps/support/environment.h"
 #include "apps/support/evaluation.h"
 #include "apps/support/extremes.h"
 #include "apps/support/format.h"
@@ -17,7 +18,6 @@
 #include "apps/support/progress.h"
 #include "apps/support/report.h"
 #include "apps/support/tensorboard.h"
-#include "apps/support/training_state.h"
 #include "engine/file.h"
 #include "nn/schedule.h"
 
@@ -33,22 +33,24 @@ namespace fs = std::filesystem;
 /// Two digits after the point, or a dash where nothing was measured.
 std::string percent(double value) { return std::isnan(value) ? "-" : format("%.2f", value); }
 
+std::string loss_text(double loss) { return format(std::abs(loss) < 1e4 ? "%.4f" : "%.3e", loss); }
+
 int64_t steps_of(double epochs, int64_t updates) { return std::llround(epochs * static_cast<double>(updates)); }
 
 /// A training run: where it stands, and what it writes to.
 class Training {
  public:
-  Training(const TrainingFlags& flags, const Arguments& arguments, const data::Dataset& train_set,
+  Training(const TrainingFlags& flags, const Origin& origin, const data::Dataset& train_set,
            const data::Dataset& test_set, const fs::path& resumed)
       : flags_(flags),
-        arguments_(arguments),
+        origin_(origin),
         train_set_(train_set),
         test_set_(test_set),
         loader_(train_set, {.batch = flags.batch_size, .train = true, .seed = flags.seed, .workers = flags.workers}),
         test_loader_(test_set, {.batch = flags.batch_size, .train = false, .workers = flags.workers}),
         learner_(has_state(resumed) ? without_initial_weights(flags) : flags, train_set),
         always_(every_batch(flags.mixing)),
-        metadata_(metadata_of(arguments)),
+        metadata_(metadata_of(origin.arguments)),
         updates_((loader_.batches() + flags.accumulate - 1) / flags.accumulate),
         steps_(flags.max_steps > 0 ? std::min(flags.max_steps, flags.epochs * updates_) : flags.epochs * updates_),
         schedule_(
@@ -59,9 +61,10 @@ class Training {
                                             .warmup_lr = flags.warmup_lr,
                                             .decay_steps = std::max<int64_t>(1, steps_of(flags.decay_epochs, updates_)),
                                             .decay_rate = flags.decay_rate})),
+        lock_(fs::is_directory(resumed) ? std::optional<FolderLock>(resumed) : std::nullopt),
         at_(go_on_from(resumed)),
-        run_(fs::is_directory(resumed)
-                 ? RunFolder(resumed, at_.rows, at_.step)
+        run_(lock_
+                 ? RunFolder(std::move(*lock_), at_.rows, at_.rows_elsewhere, at_.step)
                  : RunFolder::make(flags.output, flags.experiment, flags.model.model + "-" + train_set.name, at_.rows)),
         states_(run_.path()),
         events_(run_.path(), at_.step),
@@ -71,11 +74,11 @@ class Training {
   }
 
   /// Trains to the end.
-  void run(int64_t forecast) {
-    write_head(forecast);
+  void run(const Arguments& told, int64_t forecast) {
+    write_head(told, forecast);
     catch_interrupts();
-    if (flags_.on_nan == TrainingFlags::OnNan::rollback && !has_state(run_.path())) save();
-    for (; at_.epoch * updates_ < steps_; ++at_.epoch, at_.batches = 0, at_.loss_sum = 0) {
+    if (at_.step > 0 || rolls_back()) save();
+    for (; at_.epoch * updates_ < steps_; ++at_.epoch, at_.batches = at_.losses = 0, at_.loss_sum = 0) {
       const Stopwatch watch;
       const Speed speed = train_epoch();
       test_epoch(speed, watch);
@@ -88,6 +91,8 @@ class Training {
     double images_per_second, data_wait;
   };
 
+  bool rolls_back() const { return flags_.on_nan == TrainingFlags::OnNan::rollback; }
+
   /// Fills the learner with what was saved.
   Position load(const StateFiles& states) {
     const Position at = states.load(learner_.tensors());
@@ -97,57 +102,82 @@ class Training {
 
   Position go_on_from(const fs::path& resumed) {
     if (!has_state(resumed)) return {};
-    const Position at = load(StateFiles(resumed));
+    Position at = load(StateFiles(resumed));
     learner_.set_steps(at.step);
+    if (!lock_) at.anchor = at.step, at.rows_elsewhere = static_cast<int64_t>(at.rows.size());
     return at;
   }
 
   void save() {
     at_.rows = run_.rows();
-    states_.save(learner_.tensors(), at_, arguments_);
-    troubles_ = 0;
+    states_.save(learner_.tensors(), at_, origin_);
+    if (rolls_back() && at_.anchor == at_.step) link_state(run_.path(), "rollback");
+    saved_ = at_.step;
   }
 
-  void stop_if_interrupted(bool saved) {
+  /// Saves the run at one of the steps it is always saved at, which alone it may go back to: so it does not matter
+  /// where it was interrupted. What cannot be tested is not saved, and --on-nan says what happens; false where it stays
+  /// so.
+  bool keep() {
+    if (saved_ == at_.step) return true;
+    if (const std::string what = learner_.not_finite_in_test(batch_.images); !what.empty()) {
+      answer(at_.step, what + ", when tested,", "what it came to is not saved");
+      if (!rolls_back()) return false;
+    }
+    if (at_.failed <= at_.anchor) at_.troubles = 0;
+    at_.anchor = at_.step;
+    save();
+    return true;
+  }
+
+  void stop_if_interrupted() {
     if (!interrupted()) return;
     progress_.clear();
-    if (!saved) save();
-    std::fprintf(stderr, "saved; goes on with: --resume %s\n", run_.path().c_str());
+    const std::string what = saved_ == at_.step ? "" : learner_.not_finite_in_test(batch_.images);
+    if (saved_ != at_.step && what.empty()) save();
+    if (!what.empty()) std::fprintf(stderr, "%s, when tested, is not finite: not saved\n", what.c_str());
+    if (has_state(run_.path())) {
+      std::fprintf(stderr, "saved; goes on with: %s --resume %s\n", shell_word(program_invocation_name).c_str(),
+                   shell_word(run_.path()).c_str());
+    }
     throw Interrupted{interrupted()};
   }
 
-  double mean_loss() const { return at_.loss_sum / static_cast<double>(at_.batches); }
+  /// NaN where there was none that is finite.
+  double mean_loss() const { return at_.losses > 0 ? at_.loss_sum / static_cast<double>(at_.losses) : NAN; }
 
   /// One update from as many batches as there are to be.
   void step() {
     const int64_t together = std::min(flags_.accumulate, loader_.batches() - at_.batches);
-    Batch batch;
-    for (int64_t i = 0; i < together && loader_.next(batch); ++i, ++at_.batches) {
-      at_.loss_sum += learner_.learn_from(batch, 1 / static_cast<double>(together)).loss;
+    for (int64_t i = 0; i < together && loader_.next(batch_); ++i, ++at_.batches) {
+      const double loss = learner_.learn_from(batch_, 1 / static_cast<double>(together)).loss;
+      if (std::isfinite(loss)) at_.loss_sum += loss, ++at_.losses;
     }
-    at_.lr = schedule_(at_.step);
-    if (const std::string not_finite = learner_.update(at_.lr); !not_finite.empty()) answer(not_finite);
-    ++at_.step;
+    at_.lr = schedule_(at_.step++);
+    if (const std::string what = learner_.update(at_.lr); !what.empty()) answer(at_.step, what, "it is left out");
   }
 
-  /// Does about a step that failed what --on-nan says.
-  void answer(const std::string& not_finite) {
+  /// Does about a step in which something was not finite what --on-nan says.
+  void answer(int64_t step, const std::string& what, const char* skipped) {
     progress_.clear();
-    const std::string line = engine::text("step ", at_.step + 1, ": ", not_finite, " is not finite");
+    const std::string line = engine::text("step ", step, ": ", what, " is not finite");
     ENSURE(flags_.on_nan != TrainingFlags::OnNan::stop, line,
            ": try a lower learning rate, --clip-grad or --warmup-epochs");
-    const bool back = flags_.on_nan == TrainingFlags::OnNan::rollback;
-    const bool in_a_row = back || failed_ == at_.step;
-    troubles_ = in_a_row ? troubles_ + 1 : 1;
-    failed_ = at_.step + 1;
-    ENSURE(troubles_ < 10, line, back ? ", the tenth since the run was saved" : ", and so were the 9 steps before",
+    if (!rolls_back() && at_.failed < step - 1) at_.troubles = 0;  // the step before was good
+    at_.troubles += at_.failed < step || rolls_back();
+    at_.failed = step;
+    ENSURE(at_.troubles < 10, line,
+           rolls_back() ? ", the tenth time without a good stretch between" : ", and so it was in the 9 steps before",
            ": nothing is learned any more");
-    if (!back) {
-      std::fprintf(stderr, "%s: it is left out\n", line.c_str());
+    if (!rolls_back()) {
+      std::fprintf(stderr, "%s: %s\n", line.c_str(), skipped);
       return;
     }
-    const Position saved = load(states_);
-    std::fprintf(stderr, "%s: back to what step %ld came to, and on with the next one\n", line.c_str(), saved.step);
+    const fs::path anchor = run_.path() / "rollback.state.safetensors";
+    const int64_t saved = load(StateFiles(anchor)).step;
+    ENSURE(saved == at_.anchor, anchor.string(), ": is the state of step ", saved, ", and that of ", at_.anchor,
+           " is expected");
+    std::fprintf(stderr, "%s: back to what step %ld came to, and on with the next one\n", line.c_str(), saved);
   }
 
   /// Trains to the end of the epoch, and saves.
@@ -168,15 +198,15 @@ class Training {
            static_cast<double>((steps_ - at_.step) * flags_.accumulate * flags_.batch_size) / speed(), waited()});
       if (at_.step % flags_.log_interval == 0 || at_.step == last_step) log({speed(), waited()});
       if (at_.step == last_step) break;  // saved below
-      const bool due = flags_.recovery_interval > 0 && at_.step % flags_.recovery_interval == 0;
-      if (due) save();
-      stop_if_interrupted(due);
+      if (flags_.recovery_interval > 0 && at_.step % flags_.recovery_interval == 0) keep();
+      stop_if_interrupted();
     }
     const Speed measured{speed(), waited()};
-    nn::save_weights(learner_.network(), run_.path() / "last.safetensors", metadata_);
-    if (learner_.average()) nn::save_weights(*learner_.average(), run_.path() / "last.ema.safetensors", metadata_);
-    save();  // tested again, with the same result, if that is as far as it comes
-    stop_if_interrupted(true);
+    if (keep()) {  // the epoch is tested again, with the same result, if that is as far as it comes
+      nn::save_weights(learner_.network(), run_.path() / "last.safetensors", metadata_);
+      if (learner_.average()) nn::save_weights(*learner_.average(), run_.path() / "last.ema.safetensors", metadata_);
+    }
+    stop_if_interrupted();
     return measured;
   }
 
@@ -194,14 +224,20 @@ class Training {
     Confusion confusion(test_set_.classes);
     extremes_ = Extremes(test_set_.normalization);
     evaluation_ = evaluate(learner_.judged(), test_loader_, [&](const Batch& batch, const engine::Tensor& logits) {
-      stop_if_interrupted(true);
+      stop_if_interrupted();
       confusion.add(batch.labels, logits.data());
       extremes_.add(batch, logits);
     });
     engine::write_file(run_.path() / "confusion.csv", confusion.csv());
     MixedEvaluation mixed{NAN, NAN};
-    if (flags_.mixing.mix != "none") mixed = evaluate_mixed(learner_.judged(), test_loader_, always_);
+    if (flags_.mixing.mix != "none") {
+      mixed = evaluate_mixed(learner_.judged(), test_loader_, always_,
+                             [&](const Batch&, const engine::Tensor&) { stop_if_interrupted(); });
+    }
     progress_.clear();
+    if (std::isnan(evaluation_.loss)) {
+      std::fprintf(stderr, "epoch %ld: what comes out for some test images is not finite\n", at_.epoch + 1);
+    }
 
     run_.append({at_.epoch + 1, mean_loss(), evaluation_.loss, evaluation_.top1, evaluation_.top5, mixed.top1,
                  mixed.top2, at_.lr});
@@ -212,20 +248,22 @@ class Training {
       events_.add("eval/mixed_top1", at_.step, mixed.top1);
       events_.add("eval/mixed_top2", at_.step, mixed.top2);
     }
-    keep_best(run_, static_cast<size_t>(flags_.checkpoint_hist), learner_.judged(), metadata_);
+    if (saved_ == at_.step) keep_best(run_, static_cast<size_t>(flags_.checkpoint_hist), learner_.judged(), metadata_);
     if (flags_.quiet) return;
-    std::printf("%5ld  %10.4f  %9.4f  %8.2f  %8.2f  %11s  %11s  %8.5f  %8.0f  %8.1f%%  %6s\n", at_.epoch + 1,
-                mean_loss(), evaluation_.loss, evaluation_.top1, evaluation_.top5, percent(mixed.top1).c_str(),
-                percent(mixed.top2).c_str(), at_.lr, speed.images_per_second, 100 * speed.data_wait,
-                clock_time(watch.seconds()).c_str());
+    const bool trained = speed.images_per_second > 0;  // else it only was to be tested
+    std::printf("%5ld  %10s  %9s  %8.2f  %8.2f  %11s  %11s  %8.5f  %8s  %9s  %6s\n", at_.epoch + 1,
+                loss_text(mean_loss()).c_str(), loss_text(evaluation_.loss).c_str(), evaluation_.top1, evaluation_.top5,
+                percent(mixed.top1).c_str(), percent(mixed.top2).c_str(), at_.lr,
+                trained ? format("%.0f", speed.images_per_second).c_str() : "-",
+                trained ? format("%.1f%%", 100 * speed.data_wait).c_str() : "-", clock_time(watch.seconds()).c_str());
     std::fflush(stdout);
   }
 
   /// What is known before the first step.
-  void write_head(int64_t forecast) {
-    run_.write_arguments(arguments_);
+  void write_head(const Arguments& told, int64_t forecast) {
+    run_.write_arguments(origin_.arguments);
     const int64_t parameters = nn::count_parameters(learner_.network());
-    nlohmann::ordered_json about = environment(train_set_, test_set_);
+    nlohmann::ordered_json about = nlohmann::ordered_json::parse(origin_.environment);
     about["parameters"] = parameters;
     engine::write_file(run_.path() / "env.json", json_text(about, 2) + "\n");
     if (flags_.mixing.mix != "none") {
@@ -233,38 +271,41 @@ class Training {
                         run_.path() / "images");
     }
     if (flags_.quiet) return;
-    for (const Argument& argument : arguments_)
-      std::printf("%-16s %s\n", argument.name.c_str(), argument.value.c_str());
+    if (flags_.resume == "auto" && at_.step == 0) std::printf("nothing to go on with: a new run begins\n\n");
+    for (const Argument& argument : told) std::printf("%-18s %s\n", argument.name.c_str(), argument.value.c_str());
     std::printf("\n%s: %ld parameters; %s: %ld training and %ld test images, %zu classes\n", flags_.model.model.c_str(),
                 parameters, train_set_.name.c_str(), train_set_.count(), test_set_.count(), train_set_.classes.size());
     std::printf("memory: about %s will be used, %s can be had\n\n", memory_size(forecast).c_str(),
                 memory_size(memory_within_reach()).c_str());
     std::printf(
-        "epoch  train loss  eval loss   top-1 %%   top-5 %%  mixed top-1  mixed top-2        lr  images/s  data wait   "
-        " "
-        "time\n");
+        "epoch  train loss  eval loss   top-1 %%   top-5 %%  mixed top-1  mixed top-2        lr  images/s  data wait  "
+        "  time\n");
     std::fflush(stdout);
   }
 
   void write_end(int64_t forecast) {
+    stop_if_interrupted();
+    bool told = true;
     try {
       write_gallery(learner_.judged(), test_set_, always_, extremes_, title_of(flags_, test_set_.name),
                     run_.path() / "images");
       write_report(run_.path());
     } catch (const std::exception& error) {  // the training is done all the same
       std::fprintf(stderr, "no report.html: %s\n", error.what());
+      told = false;
     }
     if (!flags_.quiet) {
       std::printf("\nmemory: %s were used at most, forecast were %s\n", memory_size(most_memory_used()).c_str(),
                   memory_size(forecast).c_str());
     }
-    std::printf("%sfinal accuracy: %.2f %% top-1 (chance is %.2f %%)\nrun folder: %s, with report.html\n",
-                flags_.quiet ? "" : "\n", evaluation_.top1, 100.0 / static_cast<double>(test_set_.classes.size()),
-                run_.path().c_str());
+    std::printf("%sfinal accuracy: %.2f %% top-1 (chance is %.2f %%)\nrun folder: %s%s\n", flags_.quiet ? "" : "\n",
+                evaluation_.top1, 100.0 / static_cast<double>(test_set_.classes.size()), run_.path().c_str(),
+                told ? ", with report.html" : "");
+    if (interrupted()) throw Interrupted{interrupted()};  // all is done, but whoever called may not want to go on
   }
 
   const TrainingFlags& flags_;
-  const Arguments& arguments_;
+  const Origin& origin_;
   const data::Dataset &train_set_, &test_set_;
   Loader loader_, test_loader_;
   Learner learner_;
@@ -272,24 +313,25 @@ class Training {
   nn::Metadata metadata_;
   const int64_t updates_, steps_;  // in an epoch; in all
   const nn::Schedule schedule_;
+  std::optional<FolderLock> lock_;  // until the folder has it
   Position at_;
   RunFolder run_;
   StateFiles states_;
   EventFile events_;
   Progress progress_;
   Evaluation evaluation_{};
-  Extremes extremes_;  // of the last test
-  int64_t failed_ = 0,
-          troubles_ = 0;  // the step that failed last, and how many did without one in between that did not
+  Extremes extremes_;   // of the last test
+  Batch batch_;         // the last one
+  int64_t saved_ = -1;  // the step that was saved last
 };
 
 }  // namespace
 
-void train(const TrainingFlags& flags, const Arguments& arguments, const data::Dataset& train_set,
+void train(const TrainingFlags& flags, const Origin& origin, const Arguments& told, const data::Dataset& train_set,
            const data::Dataset& test_set, const fs::path& resumed) {
   const int64_t forecast = forecast_memory(flags, train_set);
   require_memory(forecast);
-  Training(flags, arguments, train_set, test_set, resumed).run(forecast);
+  Training(flags, origin, train_set, test_set, resumed).run(told, forecast);
 }
 
 }  // namespace apps

@@ -87,8 +87,7 @@ void resolve(TrainingFlags& o, data::Family family) {
   check(o.loss);
   if (o.mixing.mix != "none" && o.batch_size < 2)
     throw UsageError("--mix: a batch of one image has no partner to offer");
-  if (o.threads == 0) o.threads = engine::threads();
-  engine::set_threads(o.threads);
+  if (o.threads > 0) engine::set_threads(o.threads);
   engine::set_conv_algorithm(o.conv);
 }
 

@@ -1,6 +1,9 @@
 #include "apps/support/training_state.h"
 
+#include <unistd.h>
+
 #include <algorithm>
+#include <cerrno>
 #include <cstdio>
 #include <cstring>
 #include <map>
@@ -9,6 +12,7 @@
 #include "data/checksum.h"
 #include "engine/error.h"
 #include "engine/file.h"
+#include "engine/names.h"
 #include "nn/safetensors.h"
 
 namespace apps {
@@ -19,7 +23,12 @@ using engine::Tensor;
 using nlohmann::json;
 
 /// Changes whenever a state file of before could not be understood any more.
-constexpr const char* version = "1";
+constexpr const char* version = "2";
+
+/// A file that does not hold any more what was written to it.
+struct Damaged : engine::Error {
+  using Error::Error;
+};
 
 std::string_view bytes_of(const Tensor& tensor) {
   return {reinterpret_cast<const char*>(tensor.data()), sizeof(float) * static_cast<size_t>(tensor.elements())};
@@ -32,17 +41,29 @@ std::vector<uint64_t> extents(const Tensor& tensor) {
   return list;
 }
 
-/// One of the texts beside the tensors, as JSON.
-json metadata(const fs::path& file, const nn::Metadata& all, const char* name) {
-  const auto found = all.find(name);
-  ENSURE(found != all.end(), file.string(), ": is not the state of a training");
-  return json::parse(found->second);
+/// Reads a state file; what is not as safetensors files are is damaged.
+template <class File>
+File read_as(File (*read)(const fs::path&), const fs::path& path) {
+  ENSURE(::access(path.c_str(), R_OK) == 0, path.string(), ": cannot be read: ", std::strerror(errno));
+  try {
+    return read(path);
+  } catch (const engine::Error& error) {
+    throw Damaged(error.what());
+  }
 }
 
-void require_version(const fs::path& file, const nn::Metadata& all) {
-  const auto found = all.find("demix-state");
-  ENSURE(found != all.end(), file.string(), ": is not the state of a training");
-  ENSURE(found->second == version, file.string(), ": is a state of version ", found->second, ", and this is ", version);
+/// The texts beside the tensors, as JSON.
+std::map<std::string, json> texts_of(const fs::path& path, const nn::Metadata& metadata) {
+  const auto found = metadata.find("demix-state");
+  ENSURE(found != metadata.end(), path.string(), ": is not the state of a training");
+  ENSURE(found->second == version, path.string(), ": is a state of version ", found->second, ", and this is ", version);
+  std::map<std::string, json> texts;
+  for (const char* name : {"position", "arguments", "environment", "sha256"}) {
+    const auto text = metadata.find(name);
+    texts[name] = json::parse(text == metadata.end() ? "" : text->second, nullptr, false);
+    if (texts[name].is_discarded()) throw Damaged(engine::text(path.string(), ": is damaged: no ", name));
+  }
+  return texts;
 }
 
 constexpr const char* ending = ".state.safetensors";
@@ -60,11 +81,10 @@ std::vector<fs::path> state_files(const fs::path& folder) {
 }
 
 Position read(const fs::path& path, const nn::State& tensors) {
-  const nn::SafetensorsFile file = nn::read_safetensors(path);
-  require_version(path, file.header.metadata);
+  const nn::SafetensorsFile file = read_as(nn::read_safetensors, path);
+  std::map<std::string, json> texts = texts_of(path, file.header.metadata);
   std::map<std::string, const nn::SafeTensor*> stored;
   for (const nn::SafeTensor& tensor : file.header.tensors) stored[tensor.name] = &tensor;
-  const json sums = metadata(path, file.header.metadata, "sha256");
   ENSURE(stored.size() == tensors.size(), path.string(), ": has ", stored.size(), " tensors, and this run ",
          tensors.size());
   for (const nn::Entry& entry : tensors) {
@@ -74,27 +94,32 @@ Position read(const fs::path& path, const nn::State& tensors) {
            path.string(), ": has no tensor ", nn::quoted(entry.name), " of shape ", tensor.shape());
     const std::string_view bytes =
         std::string_view(file.values).substr(found->second->begin, found->second->end - found->second->begin);
-    ENSURE(sums.at(entry.name) == data::checksum_of(bytes), path.string(), ": tensor ", nn::quoted(entry.name),
-           " is damaged: its SHA-256 is another one");
+    if (texts["sha256"].at(entry.name) != data::checksum_of(bytes)) {
+      throw Damaged(
+          engine::text(path.string(), ": tensor ", nn::quoted(entry.name), " is damaged: its SHA-256 is another one"));
+    }
     std::memcpy(tensor.data(), bytes.data(), bytes.size());
   }
-  const json at = metadata(path, file.header.metadata, "position");
-  return {at.at("epoch"), at.at("batches"), at.at("step"), at.at("loss_sum"), at.at("lr"), at.at("rows")};
+  const json& at = texts["position"];
+  return {at.at("epoch"),  at.at("batches"),  at.at("step"),   at.at("losses"), at.at("loss_sum"),      at.at("lr"),
+          at.at("failed"), at.at("troubles"), at.at("anchor"), at.at("rows"),   at.at("rows_elsewhere")};
 }
 
-/// What is in a file is wrong in a way of which only the JSON library knows.
-template <class Read>
-auto with_file(const fs::path& path, const Read& read) {
-  try {
-    return read();
-  } catch (const json::exception& error) {
-    engine::fail(path.string(), ": is not the state of a training: ", error.what());
+/// Names a state of an epoch that was kept, to go on from where the newest ones are lost.
+std::string way_out(const fs::path& folder) {
+  fs::path newest;
+  std::error_code error;
+  for (const fs::directory_entry& entry : fs::directory_iterator(folder, error)) {
+    const std::string name = entry.path().filename();
+    if (!name.starts_with("checkpoint-") || !name.ends_with(ending)) continue;
+    if (newest.empty() || fs::last_write_time(newest, error) < entry.last_write_time(error)) newest = entry.path();
   }
+  return newest.empty() ? "" : engine::text("; try --resume ", newest.string());
 }
 
 }  // namespace
 
-void StateFiles::save(const nn::State& tensors, const Position& p, const Arguments& arguments) const {
+void StateFiles::save(const nn::State& tensors, const Position& p, const Origin& origin) const {
   std::vector<nn::NewTensor> all;
   json sums, list = json::array();
   for (const nn::Entry& entry : tensors) {
@@ -104,13 +129,25 @@ void StateFiles::save(const nn::State& tensors, const Position& p, const Argumen
     all.push_back({entry.name, "F32", extents(tensor),
                    [tensor, bytes](char* to) { std::memcpy(to, bytes.data(), bytes.size()); }});
   }
-  for (const Argument& argument : arguments) list.push_back({argument.name, argument.value, argument.is_text});
-  const json position{{"epoch", p.epoch},       {"batches", p.batches}, {"step", p.step},
-                      {"loss_sum", p.loss_sum}, {"lr", p.lr},           {"rows", p.rows}};
+  for (const Argument& argument : origin.arguments) list.push_back({argument.name, argument.value, argument.is_text});
+  const json position{{"epoch", p.epoch},
+                      {"batches", p.batches},
+                      {"step", p.step},
+                      {"losses", p.losses},
+                      {"loss_sum", p.loss_sum},
+                      {"lr", p.lr},
+                      {"failed", p.failed},
+                      {"troubles", p.troubles},
+                      {"anchor", p.anchor},
+                      {"rows", p.rows},
+                      {"rows_elsewhere", p.rows_elsewhere}};
   const fs::path last = path_ / "last.state.safetensors", next = path_ / "next.state.safetensors";
-  write_safetensors(
-      next, std::move(all),
-      {{"demix-state", version}, {"position", position.dump()}, {"arguments", list.dump()}, {"sha256", sums.dump()}});
+  write_safetensors(next, std::move(all),
+                    {{"demix-state", version},
+                     {"position", position.dump()},
+                     {"arguments", list.dump()},
+                     {"environment", origin.environment},
+                     {"sha256", sums.dump()}});
   std::error_code error;
   if (fs::exists(last, error)) fs::rename(last, path_ / "previous.state.safetensors", error);
   if (!error) fs::rename(next, last, error);
@@ -131,40 +168,39 @@ void link_state(const fs::path& folder, const std::string& name) {
   ENSURE(!error, to.string(), ": cannot be written: ", error.message());
 }
 
-std::vector<fs::path> StateFiles::files() const {
-  const std::vector<fs::path> there = state_files(path_);
-  ENSURE(!there.empty(), path_.string(), ": holds no state of a training to go on from");
-  return there;
-}
-
-Arguments StateFiles::arguments() const {
-  for (const fs::path& path : files()) {
+template <class Read>
+auto StateFiles::newest(const Read& read, std::vector<std::string>& damages) const {
+  const std::vector<fs::path> files = state_files(path_);
+  ENSURE(!files.empty(), path_.string(), ": holds no state of a training to go on from");
+  for (const fs::path& path : files) {
     try {
-      const nn::Metadata all = nn::read_safetensors_header(path).metadata;
-      require_version(path, all);
-      return with_file(path, [&] {
-        Arguments arguments;
-        for (const json& one : metadata(path, all, "arguments")) arguments.push_back({one.at(0), one.at(1), one.at(2)});
-        return arguments;
-      });
-    } catch (const engine::Error&) {
-      if (path == files().back()) throw;
+      return read(path);
+    } catch (const Damaged& error) {
+      damages.push_back(error.what());
+    } catch (const json::exception& error) {
+      damages.push_back(engine::text(path.string(), ": is damaged: ", error.what()));
     }
   }
-  return {};
+  engine::fail(engine::joined(damages, "; "), way_out(path_));
+}
+
+Origin StateFiles::origin() const {
+  std::vector<std::string> damages;  // told by load()
+  return newest(
+      [](const fs::path& path) {
+        std::map<std::string, json> texts = texts_of(path, read_as(nn::read_safetensors_header, path).metadata);
+        Origin origin{{}, texts["environment"].dump()};
+        for (const json& one : texts["arguments"]) origin.arguments.push_back({one.at(0), one.at(1), one.at(2)});
+        return origin;
+      },
+      damages);
 }
 
 Position StateFiles::load(const nn::State& tensors) const {
-  const std::vector<fs::path> all = files();
-  for (const fs::path& path : all) {
-    try {
-      return with_file(path, [&] { return read(path, tensors); });
-    } catch (const engine::Error& error) {
-      if (path == all.back()) throw;
-      std::fprintf(stderr, "%s; the one before it is used\n", error.what());
-    }
-  }
-  return {};
+  std::vector<std::string> damages;
+  const Position at = newest([&](const fs::path& path) { return read(path, tensors); }, damages);
+  for (const std::string& damage : damages) std::fprintf(stderr, "%s; the one before it is used\n", damage.c_str());
+  return at;
 }
 
 }  // namespace apps

@@ -4,18 +4,28 @@
 #include <string>
 #include <vector>
 
-#include "apps/support/run_folder.h"
+#include "apps/support/arguments.h"
 #include "nn/module.h"
 
 namespace apps {
 
 /// Where a run stands, besides its tensors. All random numbers follow from the seed and this.
 struct Position {
-  int64_t epoch = 0;              // counted from 0
-  int64_t batches = 0;            // of the epoch that have been trained on
-  int64_t step = 0;               // updates made since the start
-  double loss_sum = 0, lr = 0;    // losses of these batches; rate of the last update
-  std::vector<std::string> rows;  // of summary.csv, of the epochs before
+  int64_t epoch = 0;                 // counted from 0
+  int64_t batches = 0;               // of the epoch that have been trained on
+  int64_t step = 0;                  // updates made since the start
+  int64_t losses = 0;                // how many of these batches had a finite loss
+  double loss_sum = 0, lr = 0;       // their losses; rate of the last update
+  int64_t failed = 0, troubles = 0;  // the last step that was not finite, and how many were without a good time between
+  int64_t anchor = 0;                // the step that such a step may go back to
+  std::vector<std::string> rows = {};  // of summary.csv, of the epochs before
+  int64_t rows_elsewhere = 0;          // how many of them come from another folder
+};
+
+/// What a run was begun with: its flags, and environment() as JSON.
+struct Origin {
+  Arguments arguments;
+  std::string environment = "{}";
 };
 
 /// Whether a folder holds a state to go on from, or a file is one by its name.
@@ -26,25 +36,27 @@ bool has_state(const std::filesystem::path& path);
 void link_state(const std::filesystem::path& folder, const std::string& name);
 
 /// A run's state files: the newest, and the one before it, which is kept until the newest is safely on the disk. Each
-/// has all tensors with a SHA-256 each, the position and the arguments.
+/// has all tensors with a SHA-256 each, the position and the origin. The newest that is not damaged is
+/// read. An Error where there is none; and where one cannot be read for another reason, such as its version: it may be
+/// good, and is not passed over.
 class StateFiles {
  public:
   /// Those in a folder, or a single file to be read.
   explicit StateFiles(std::filesystem::path path) : path_(std::move(path)) {}
 
   /// Writes the newest.
-  void save(const nn::State& tensors, const Position& position, const Arguments& arguments) const;
+  void save(const nn::State& tensors, const Position& position, const Origin& origin) const;
 
-  /// The arguments of the run; an Error where there is no state.
-  Arguments arguments() const;
+  Origin origin() const;
 
-  /// Reads the newest into tensors of the same names and shapes. One that is damaged is named on stderr, and the one
-  /// before it is read. An Error where none can be read leaves the tensors in any state.
+  /// Fills tensors of the same names and shapes, and names damaged files on stderr. An Error leaves the tensors in any
+  /// state.
   Position load(const nn::State& tensors) const;
 
  private:
-  /// Those that are there, the newest first.
-  std::vector<std::filesystem::path> files() const;
+  /// What is read from the newest that is not damaged; what is wrong with the newer ones is added.
+  template <class Read>
+  auto newest(const Read& read, std::vector<std::string>& damages) const;
 
   std::filesystem::path path_;
 };

@@ -67,7 +67,7 @@ TEST_CASE("a step that is not finite leaves weights, averages, memory and runnin
   CHECK(learner.update(0.05).empty());
   const std::vector<float> before = everything(learner);
 
-  CHECK(learner.learn_from(bad, 1).loss == 0);
+  CHECK(std::isnan(learner.learn_from(bad, 1).loss));
   CHECK(learner.update(0.05) == "mix");
   CHECK((everything(learner) == before));
 
@@ -87,6 +87,39 @@ TEST_CASE("a step that is not finite leaves weights, averages, memory and runnin
   undisturbed.update(0.05);
   CHECK((everything(learner) == everything(undisturbed)));
   CHECK_FALSE((everything(learner) == before));
+}
+
+TEST_CASE("a loss that is not finite is found where the logits are, and leaves everything as it was") {
+  const data::Dataset set = pictures(32);
+  apps::TrainingFlags flags = small_training();
+  flags.model.model = "linear";
+  flags.loss.loss = "bce";
+  Learner learner(flags, set);
+  for (const nn::Entry& entry : nn::state_of(learner.network())) {
+    Tensor value = entry.variable.value();
+    if (entry.name == "fc.bias") std::fill_n(value.data(), value.elements(), 3e38f);
+  }
+  const std::vector<float> before = everything(learner);
+  CHECK(learner.not_finite_in_test(batch_of(set).images).empty());
+  CHECK(std::isinf(learner.learn_from(batch_of(set), 1).loss));
+  CHECK(learner.update(0.05) == "the loss");
+  CHECK((everything(learner) == before));
+}
+
+TEST_CASE("what cannot be tested is found in the network and in its average, and changes nothing") {
+  const data::Dataset set = pictures(32);
+  const Tensor images = batch_of(set).images;
+  for (const char* part : {"network.", "average."}) {
+    Learner learner(small_training(), set);
+    CHECK(learner.not_finite_in_test(images).empty());
+    for (const nn::Entry& entry : learner.tensors()) {
+      Tensor value = entry.variable.value();
+      if (entry.name == std::string(part) + "layer1.0.conv1.weight") value.data()[0] = INFINITY;
+    }
+    const std::vector<float> before = everything(learner);
+    CHECK(learner.not_finite_in_test(images) == "conv2d of layer1.0.conv1.weight");
+    CHECK((everything(learner) == before));
+  }
 }
 
 TEST_CASE("a learner that is filled from a saved state is as it was, also for the step after it that fails") {

@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <sstream>
 
+#include "tests/support/picture_file.h"
 #include "tests/support/program.h"
 
 // A run that is stopped at any moment goes on to the very same end.
@@ -83,6 +84,13 @@ TEST_CASE("from a kept epoch's state a run goes on in a new folder, and from the
                            "checkpoint-2.safetensors", "checkpoint-3.safetensors"}) {
     CHECK((content(scratch.path / "output/branch" / file) == content(whole / file)));
   }
+  // The best there is the best of those that ended there.
+  REQUIRE(run_program("train_cifar", "--resume output/whole/checkpoint-3.state.safetensors --experiment end --output .",
+                      scratch)
+              .exit_code == 0);
+  CHECK((content(scratch.path / "end/model_best.safetensors") == content(whole / "checkpoint-3.safetensors")));
+  CHECK(content(scratch.path / "end/summary.csv") == content(whole / "summary.csv"));
+  CHECK_FALSE(fs::exists(scratch.path / "end/checkpoint-1.safetensors"));
   const auto folders = [&] { return std::distance(fs::directory_iterator(scratch.path / "output"), {}); };
   REQUIRE(folders() == 2);
   const Outcome same = run_program("train_cifar", "--resume output/whole/last.state.safetensors", scratch);
@@ -92,11 +100,16 @@ TEST_CASE("from a kept epoch's state a run goes on in a new folder, and from the
 
   // Only the best epochs keep theirs.
   REQUIRE(run_program("train_cifar", short_run + "--checkpoint-hist 1 --experiment one", scratch).exit_code == 0);
-  int kept = 0;
-  for (const fs::directory_entry& entry : fs::directory_iterator(scratch.path / "output/one")) {
-    kept += entry.path().filename().string().starts_with("checkpoint-");
-  }
-  CHECK(kept == 2);
+  const auto kept = [&](const char* name) {
+    const fs::directory_iterator files(scratch.path / "output" / name);
+    return std::count_if(begin(files), end(files), [](const fs::directory_entry& entry) {
+      return entry.path().filename().string().starts_with("checkpoint-");
+    });
+  };
+  CHECK(kept("one") == 2);
+  CHECK(kept("whole") == 6);
+  REQUIRE(run_program("train_cifar", "--resume output/whole --checkpoint-hist 1", scratch).exit_code == 0);
+  CHECK(kept("whole") == 2);
 }
 
 TEST_CASE("a run that stops being finite goes back to what was saved, with --on-nan rollback") {
@@ -108,6 +121,103 @@ TEST_CASE("a run that stops being finite goes back to what was saved, with --on-
   CHECK(run.err.find(" is not finite: back to what step 0 came to, and on with the next one\n") != std::string::npos);
 }
 
+TEST_CASE("a run that goes back where numbers are not finite comes to the same bits wherever it was interrupted") {
+  const Scratch scratch("rollback-bits");
+  // The weights become a hundred times as large with every step.
+  const std::string exploding =
+      "--threads 1 --shapes-train 600 --shapes-test 60 -b 20 --epochs 1 --momentum 0 --lr 0.1 --wd 1000 "
+      "--on-nan rollback --log-interval 1 ";
+  const Outcome whole = run_program("train_cifar", exploding + "--experiment whole", scratch);
+  REQUIRE_MESSAGE(whole.exit_code == 0, whole.err);
+  REQUIRE(whole.err.find("back to what step 0 came to") != std::string::npos);
+  const Outcome stopped =
+      run_program("train_cifar", exploding + "--experiment x", scratch, ended_in_training_by("TERM", 4));
+  CHECK(stopped.exit_code == 143);
+  CHECK(stopped.err.find("back to") == std::string::npos);
+  CHECK(run_program("train_cifar", "--resume output/x --recovery-interval 5", scratch).exit_code == 2);
+  const Outcome rest = run_program("train_cifar", "--resume output/x", scratch);
+  CHECK_MESSAGE(rest.exit_code == 0, rest.err);
+  CHECK(rest.err.find("back to what step 0 came to") != std::string::npos);
+  for (const char* file : {"summary.csv", "last.safetensors", "rollback.state.safetensors"}) {
+    const std::string a = content(scratch.path / "output/whole" / file), b = content(scratch.path / "output/x" / file);
+    const size_t tensors = a.size() > 1000000 ? a.size() - 1000000 : 0;  // a state holds --experiment before them
+    CHECK(a.size() > 100);
+    CHECK_MESSAGE(a.substr(tensors) == b.substr(std::min(b.size(), tensors + b.size() - a.size())), file);
+  }
+}
+
+TEST_CASE("weights that give no finite logits any more do not take the place of the state before") {
+  const Scratch scratch("unfit");
+  const std::string exploding =
+      "--threads 1 --shapes-train 160 --shapes-test 60 -b 20 --epochs 3 --model linear --momentum 0 --lr 0.1 "
+      "--wd 1000000 --log-interval 100 ";
+  const Outcome stopped = run_program("train_cifar", exploding + "--recovery-interval 3 --experiment stop", scratch);
+  CHECK(stopped.exit_code == 1);
+  CHECK_MESSAGE(
+      stopped.err.find("step 8: linear of fc.weight, when tested, is not finite: try a lower learning rate") !=
+          std::string::npos,
+      stopped.err);
+  const Outcome again = run_program("train_cifar", "--resume output/stop --log-interval 1", scratch);
+  CHECK(again.exit_code == 1);
+  CHECK(again.err.starts_with("epoch 1/3  step 7/8"));  // from what was saved after step 6
+
+  const Outcome skipped = run_program("train_cifar", exploding + "--on-nan skip --experiment skip", scratch);
+  CHECK(skipped.exit_code == 1);
+  CHECK(skipped.err.find("step 8: linear of fc.weight, when tested, is not finite: what it came to is not saved\n") !=
+        std::string::npos);
+  CHECK(skipped.err.find("epoch 1: what comes out for some test images is not finite\n") != std::string::npos);
+  CHECK(skipped.err.find("nothing is learned any more") != std::string::npos);
+  CHECK_FALSE(fs::exists(scratch.path / "output/skip/last.state.safetensors"));
+}
+
+TEST_CASE("a run goes on with its own data and its own state only") {
+  const Scratch scratch("own");
+  const auto write = [&](const std::string& name, int size) {
+    fs::create_directories((scratch.path / name).parent_path());
+    std::ofstream(scratch.path / name, std::ios::binary) << support::png(size, 40, 3).first;
+  };
+  for (const char* name :
+       {"train/a/1.png", "train/a/2.png", "train/b/1.png", "train/b/2.png", "val/a/1.png", "val/b/1.png"})
+    write("pictures/" + std::string(name), 50);
+  const std::string photographs =
+      "--data-dir pictures --size 32 -b 2 --epochs 1 --model linear --threads 1 --workers 0 ";
+  REQUIRE(run_program("train_folder", photographs + "--experiment x", scratch).exit_code == 0);
+  CHECK(run_program("train_folder", "--resume output/x", scratch).exit_code == 0);
+
+  const auto refused = [&](const std::string& part) {
+    const std::string summary = content(scratch.path / "output/x/summary.csv");
+    const Outcome run = run_program("train_folder", "--resume output/x", scratch);
+    CHECK(run.exit_code == 1);
+    CHECK_MESSAGE(run.err.starts_with("train_folder: output/x: " + part), run.err);
+    CHECK(std::count(run.err.begin(), run.err.end(), '\n') == 1);
+    CHECK(content(scratch.path / "output/x/summary.csv") == summary);
+  };
+  write("pictures/val/b/2.png", 50);
+  refused("the test labels are not those that the run began with: SHA-256 ");
+  fs::remove(scratch.path / "pictures/val/b/2.png");
+  fs::rename(scratch.path / "pictures/train/a/1.png", scratch.path / "pictures/train/a/7.png");
+  refused("the training images are not those that the run began with: SHA-256 ");
+  fs::rename(scratch.path / "pictures/train/a/7.png", scratch.path / "pictures/train/a/1.png");
+  write("pictures/train/c/1.png", 50), write("pictures/val/c/1.png", 50);  // another class
+  refused("the training labels are not those");
+  fs::remove_all(scratch.path / "pictures/train/c"), fs::remove_all(scratch.path / "pictures/val/c");
+
+  REQUIRE(run_program("train_folder", photographs + "--lr 0.5 --experiment y", scratch).exit_code == 0);
+  fs::copy_file(scratch.path / "output/y/last.state.safetensors", scratch.path / "output/x/last.state.safetensors",
+                fs::copy_options::overwrite_existing);
+  refused("holds two runs: --lr is '0.1' in args.yaml and '0.5' in the state that was saved");
+
+  // Another program's run is not what auto looks for.
+  const Outcome other = run_program(
+      "train_cifar", "--threads 1 --shapes-train 20 --shapes-test 20 -b 20 --epochs 1 --model linear --resume auto",
+      scratch);
+  CHECK(other.exit_code == 0);
+  CHECK(other.out.find("nothing to go on with: a new run begins\n") != std::string::npos);
+  const Outcome found = run_program("train_cifar", "--resume auto", scratch);
+  CHECK(found.exit_code == 0);
+  CHECK(found.out.find("nothing to go on with") == std::string::npos);
+}
+
 TEST_CASE("SIGINT and SIGTERM save a run and say how it goes on") {
   const Scratch scratch("signals");
   const std::string long_run =
@@ -117,12 +227,13 @@ TEST_CASE("SIGINT and SIGTERM save a run and say how it goes on") {
     const Outcome stopped =
         run_program("train_cifar", long_run + "--experiment " + name, scratch, ended_in_training_by(name));
     CHECK(stopped.exit_code == code);
-    CHECK(stopped.err.ends_with("saved; goes on with: --resume output/" + name + "\n"));
+    CHECK(stopped.err.ends_with("saved; goes on with: " DEMIX_APPS "/train_cifar --resume output/" + name + "\n"));
     CHECK(fs::exists(scratch.path / "output" / name / "last.state.safetensors"));
     CHECK_FALSE(fs::exists(scratch.path / "output" / name / "last.safetensors"));
     // The run knows its own arguments.
     const Outcome rest = run_program("train_cifar", "--resume output/" + name, scratch);
     CHECK_MESSAGE(rest.exit_code == 0, rest.err);
+    CHECK(rest.err.find("step 49/50") != std::string::npos);  // by --log-interval 1
     check_same(scratch, name);
   }
 }
@@ -143,6 +254,20 @@ TEST_CASE("of a damaged state the one before it is used") {
   CHECK(rest.exit_code == 0);
   CHECK(rest.err.find("is damaged: its SHA-256 is another one; the one before it is used\n") != std::string::npos);
   check_same(scratch, "x");
+
+  // Where both are damaged, both are named, and what is left.
+  for (const char* name : {"last", "previous"}) {
+    const fs::path state = scratch.path / "output/x" / (std::string(name) + ".state.safetensors");
+    bytes = content(state);
+    fs::remove(state);
+    std::ofstream(state, std::ios::binary) << bytes.substr(0, bytes.size() / 2);
+  }
+  const Outcome none = run_program("train_cifar", "--resume output/x", scratch);
+  CHECK(none.exit_code == 1);
+  CHECK_MESSAGE(none.err.find("/last.state.safetensors: ") < none.err.find("; output/x/previous.state.safetensors: "),
+                none.err);
+  CHECK_MESSAGE(none.err.ends_with("; try --resume output/x/checkpoint-3.state.safetensors\n"), none.err);
+  CHECK(std::count(none.err.begin(), none.err.end(), '\n') == 1);
 }
 
 TEST_CASE("a state that cannot be written leaves the one before it, from which the run goes on") {
@@ -190,17 +315,20 @@ TEST_CASE("what cannot be resumed is refused in one line, and nothing is changed
   refused("--resume output/whole --lr 0.2", 2,
           "--lr 0.2: the run was started with 0.01; one that is resumed goes on as");
   refused("--resume output/whole --model linear", 2, "--model linear: the run was started with resnet20");
+  refused("--resume output/whole --experiment other", 2, "--experiment other: the run in output/whole goes on in its");
+  refused("--resume output/whole --shapes-seed 3", 2, "--shapes-seed 3: the run was started with ");
+  refused("--resume output/whole --init-checkpoint x", 2, "--init-checkpoint x: the run was started without; one that");
   refused("--resume output", 1, "output: holds no state of a training to go on from");
   refused(short_run + "--experiment whole", 1,
           "exists already and is left as it is; choose another --experiment, or go on in it with --resume auto");
   refused("--resume output/whole", 1, "output/whole: another process is training in it", "flock output/whole");
   std::string bytes = content(state);
-  const std::string key = "\"demix-state\":\"1\"";
+  const std::string key = "\"demix-state\":\"2\"";
   REQUIRE(bytes.find(key) != std::string::npos);
-  fs::remove(folder / "previous.state.safetensors");
   bytes[bytes.find(key) + key.size() - 2] = '9';
   std::ofstream(state, std::ios::binary) << bytes;
-  refused("--resume output/whole", 1, "is a state of version 9, and this is 1");
+  refused("--resume output/whole", 1,
+          "is a state of version 9, and this is 2");  // it may be good: that before it does not take its place
 
   // Where there is nothing to go on with, auto starts anew.
   const Outcome fresh = run_program("train_cifar", short_run + "--experiment fresh --resume auto", scratch);

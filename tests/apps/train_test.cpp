@@ -29,7 +29,7 @@ TEST_CASE("train_cifar writes a table, a run folder by timm's names, and says wh
   CHECK(run.out.find("epoch  train loss  eval loss") != std::string::npos);
   CHECK(run.out.find("final accuracy: ") != std::string::npos);
   CHECK(run.out.find("run folder: output/demo") != std::string::npos);
-  CHECK(run.out.find("mix-alpha        0.2\n") != std::string::npos);  // resolved from the policy
+  CHECK(run.out.find("mix-alpha          0.2\n") != std::string::npos);  // resolved from the policy
   CHECK(run.err.find("epoch 1/2  step 4/10 (40%)  loss ") != std::string::npos);
   CHECK(run.err.find("images/s  eta ") != std::string::npos);
   CHECK(run.err.find("data wait ") != std::string::npos);
@@ -367,8 +367,8 @@ TEST_CASE("a run can be repeated from its args.yaml, and the command line wins")
   CHECK(content(scratch.path / "output/again/summary.csv") == content(scratch.path / "output/it's/summary.csv"));
   const Outcome other =
       run_program("train_cifar", "--lr 0.5 --config \"output/it's/args.yaml\" --experiment other", scratch);
-  CHECK(other.out.find("lr               0.5\n") != std::string::npos);
-  CHECK(other.out.find("nesterov         true\n") != std::string::npos);
+  CHECK(other.out.find("lr                 0.5\n") != std::string::npos);
+  CHECK(other.out.find("nesterov           true\n") != std::string::npos);
   CHECK(run_program("train_cifar", "-cnone.yaml", scratch).err.find("none.yaml: No such file") != std::string::npos);
   const auto refused = [&](const std::string& file, const std::string& part) {
     std::ofstream(scratch.path / "bad.yaml") << file;
@@ -465,7 +465,7 @@ TEST_CASE("where numbers are no longer finite the layer is named, and the step c
   CHECK(skipped.exit_code == 1);
   CHECK(skipped.err.find("step 1: conv2d of layer2.1.conv1.weight is not finite: it is left out\n") !=
         std::string::npos);
-  CHECK(skipped.err.find("and so were the 9 steps before") != std::string::npos);
+  CHECK(skipped.err.find("and so it was in the 9 steps before") != std::string::npos);
 }
 
 TEST_CASE("--dry-run shows the network and what a run would take, and writes nothing") {

@@ -162,21 +162,21 @@ TEST_CASE("a recipe sets what is not set otherwise") {
   // By another data set, so that it runs here.
   const Outcome run = run_program("train_cifar",
                                   "--recipe cifar100-r18 --dataset shapes --shapes-train 100 --shapes-test 10 --model "
-                                  "linear --max-steps 1 --weight-decay=0.25 --mix none",
+                                  "linear --max-steps 1 --weight-decay=0.25 --mix none --experiment x",
                                   scratch);
   REQUIRE_MESSAGE(run.exit_code == 0, run.err);
-  for (const char* line : {"recipe           cifar100-r18\n", "dataset          shapes\n", "model            linear\n",
-                           "epochs           800\n", "batch-size       100\n", "lr               0.1\n",
-                           "weight-decay     0.25\n", "border           reflect\n", "pad              4\n",
-                           "mix              none\n", "loss             dm\n", "dm-eta           0.1\n"}) {
-    CHECK_MESSAGE(has(run.out, line), line);
+  const std::string arguments = content(scratch.path / "output/x/args.yaml");
+  for (const char* line : {"recipe: 'cifar100-r18'\n", "dataset: 'shapes'\n", "model: 'linear'\n", "epochs: 800\n",
+                           "batch_size: 100\n", "lr: 0.1\n", "weight_decay: 0.25\n", "border: 'reflect'\n", "pad: 4\n",
+                           "mix: 'none'\n", "loss: 'dm'\n", "dm_eta: 0.1\n"}) {
+    CHECK_MESSAGE(has(arguments, line), line);
   }
   const Outcome alphas =
       run_program("train_cifar",
                   "--recipe cifar100-r18 --dataset shapes --shapes-train 100 --shapes-test 10 --model "
                   "linear --max-steps 1 --mixup 0.8 --cutmix=1",
                   scratch);
-  CHECK(has(alphas.out, "mix              mixup@0.8"));
+  CHECK(has(alphas.out, "mix                mixup@0.8"));
   write_photographs(scratch.path / "pictures");
   const Outcome fine =
       run_program("train_folder",

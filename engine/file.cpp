@@ -1,6 +1,8 @@
 #include "engine/file.h"
 
 #include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -29,6 +31,21 @@ bool sync_folder(const std::filesystem::path& folder) {
   const Descriptor directory{::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
   if (directory.number < 0) return errno == EACCES;  // may be written to, but not read
   return ::fsync(directory.number) == 0 || errno == EINVAL || errno == ENOTSUP;
+}
+
+/// A file to be written that no other process writes as long as it is open; a negative number where it cannot be had.
+/// It waits for who has it, whose file has another name then, and on a file system without locks it does not.
+int open_alone(const std::filesystem::path& path) {
+  for (;;) {
+    const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+    if (file < 0) return file;
+    struct stat mine {
+    }, there{};
+    while (::flock(file, LOCK_EX) != 0 && errno == EINTR) continue;
+    ::fstat(file, &mine);
+    if (::stat(path.c_str(), &there) == 0 && mine.st_ino == there.st_ino && mine.st_dev == there.st_dev) return file;
+    ::close(file);
+  }
 }
 
 }  // namespace
@@ -81,14 +98,14 @@ void write_file(const std::filesystem::path& path, std::string_view bytes) {
     ::unlink(temporary.c_str());
     fail(path.string(), ": cannot be written: ", reason);
   };
-  {
-    const Descriptor file{::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666)};
-    check(file.number >= 0);
-    check(write_all(file.number, bytes));
-    check(::fsync(file.number) == 0);
-  }
+  const int opened = open_alone(temporary);
+  ENSURE(opened >= 0, path.string(), ": cannot be written: ", std::strerror(errno));
+  const Descriptor file{opened};
+  check(::ftruncate(file.number, 0) == 0);  // what was left by one that was killed
+  check(write_all(file.number, bytes));
+  check(::fsync(file.number) == 0);
   check(::rename(temporary.c_str(), path.c_str()) == 0);
-  check(sync_folder(folder));
+  ENSURE(sync_folder(folder), path.string(), ": cannot be written: ", std::strerror(errno));
 }
 
 }  // namespace engine

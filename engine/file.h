@@ -42,7 +42,8 @@ class GrowingFile {
 };
 
 /// Writes a file that appears complete or not at all, even if the power fails: temporary file beside it, fsync, rename,
-/// fsync of the folder. An older file of that name stays until then. An Error names the path and the reason.
+/// fsync of the folder. An older file of that name stays until then; of two processes that write it at once each one
+/// does so in turn. An Error names the path and the reason.
 void write_file(const std::filesystem::path& path, std::string_view bytes);
 
 }  // namespace engine

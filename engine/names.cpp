@@ -31,6 +31,8 @@ std::string joined(const std::vector<std::string>& words, const std::string& bet
 }
 
 std::string nearest_name(const std::string& name, const std::vector<std::string>& known) {
+  const auto longer = [&](const std::string& candidate) { return name.size() > 1 && candidate.starts_with(name); };
+  if (std::count_if(known.begin(), known.end(), longer) == 1) return *std::find_if(known.begin(), known.end(), longer);
   std::string best;
   size_t best_distance = SIZE_MAX;
   for (const std::string& candidate : known) {
@@ -45,7 +47,7 @@ std::string unknown_name(const std::string& kind, const std::string& name, const
   std::string line = "unknown " + kind + " '" + name + "': ";
   const std::string nearest = nearest_name(name, known);
   if (!nearest.empty()) line += "did you mean '" + nearest + "'? ";
-  return line + "known: " + joined(known, ", ");
+  return line + (known.size() <= 40 ? "known: " + joined(known, ", ") : text(known.size(), " are known"));
 }
 
 }  // namespace engine

@@ -10,11 +10,12 @@ namespace engine {
 /// The words in one line, with something between two of them.
 std::string joined(const std::vector<std::string>& words, const std::string& between);
 
-/// The known name with the smallest edit distance to `name`; empty where in all of them more than half
-/// is different.
+/// The only known name that begins with `name`, or else that with the smallest edit distance to it; empty where in all
+/// of them more than half is different.
 std::string nearest_name(const std::string& name, const std::vector<std::string>& known);
 
-/// One line for an unknown name: "unknown model 'resnet19': did you mean 'resnet18'? known: resnet18, resnet20".
+/// One line for an unknown name: "unknown model 'resnet19': did you mean 'resnet18'? known: resnet18, resnet20". Of
+/// more than forty known ones it does not list all.
 std::string unknown_name(const std::string& kind, const std::string& name, const std::vector<std::string>& known);
 
 /// The names of a table whose rows have a member `name`.

@@ -27,35 +27,17 @@ std::optional<int64_t> number_in(const fs::path& file) {
   return in >> number ? std::optional(number) : std::nullopt;
 }
 
-/// A line of /proc/meminfo in bytes.
-int64_t system_memory(const std::string& name) {
-  std::ifstream in("/proc/meminfo");
+/// The number behind a name, at the beginning of a line; 0 where it is not there.
+int64_t number_behind(const std::string& name, const fs::path& file) {
+  std::ifstream in(file);
   for (std::string line; std::getline(in, line);) {
-    if (line.starts_with(name + ":")) return 1024 * std::stoll(line.substr(name.size() + 1));
+    if (line.starts_with(name + " ")) return std::stoll(line.substr(name.size()));
   }
   return 0;
 }
 
-/// What the control groups of this process leave, of either version: the tightest one on the way to the root counts.
-int64_t left_by_groups() {
-  int64_t left = std::numeric_limits<int64_t>::max();
-  std::ifstream in("/proc/self/cgroup");
-  for (std::string line; std::getline(in, line);) {  // "0::/a/b", "4:memory:/a/b"
-    std::istringstream fields(line);
-    std::string number, kind, group;
-    std::getline(std::getline(std::getline(fields, number, ':'), kind, ':'), group);
-    if (!kind.empty() && kind != "memory") continue;
-    const fs::path root = kind.empty() ? "/sys/fs/cgroup" : "/sys/fs/cgroup/memory";
-    for (fs::path path = fs::path(group).relative_path();; path = path.parent_path()) {
-      const fs::path folder = root / path;
-      const auto most = number_in(folder / (kind.empty() ? "memory.max" : "memory.limit_in_bytes"));
-      const auto used = number_in(folder / (kind.empty() ? "memory.current" : "memory.usage_in_bytes"));
-      if (most && used) left = std::min(left, *most - *used);
-      if (path.empty()) break;
-    }
-  }
-  return left;
-}
+/// A line of /proc/meminfo in bytes.
+int64_t system_memory(const std::string& name) { return 1024 * number_behind(name + ":", "/proc/meminfo"); }
 
 /// Bytes of address space, and of them in memory.
 std::pair<int64_t, int64_t> sizes() {
@@ -99,8 +81,29 @@ int64_t most_memory_used() {
   return int64_t{usage.ru_maxrss} << 10;
 }
 
+int64_t memory_left_by_groups(const fs::path& groups, const fs::path& of_process) {
+  int64_t left = std::numeric_limits<int64_t>::max();
+  std::ifstream in(of_process);
+  for (std::string line; std::getline(in, line);) {  // "0::/a/b", "4:memory:/a/b"
+    std::istringstream fields(line);
+    std::string number, kind, group;
+    std::getline(std::getline(std::getline(fields, number, ':'), kind, ':'), group);
+    const bool second = kind.empty();  // version of control groups
+    if (!second && kind != "memory") continue;
+    for (fs::path path = fs::path(group).relative_path();; path = path.parent_path()) {
+      const fs::path folder = (second ? groups : groups / "memory") / path;
+      const auto most = number_in(folder / (second ? "memory.max" : "memory.limit_in_bytes"));
+      const auto used = number_in(folder / (second ? "memory.current" : "memory.usage_in_bytes"));
+      const int64_t unneeded = number_behind(second ? "inactive_file" : "total_inactive_file", folder / "memory.stat");
+      if (most && used) left = std::min(left, *most - *used + unneeded);
+      if (path.empty()) break;
+    }
+  }
+  return left;
+}
+
 int64_t memory_within_reach() {
-  int64_t left = std::min(system_memory("MemAvailable") + system_memory("SwapFree"), left_by_groups());
+  int64_t left = std::min(system_memory("MemAvailable") + system_memory("SwapFree"), memory_left_by_groups());
   rlimit limit{};
   if (getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY) {
     left = std::min(left, static_cast<int64_t>(limit.rlim_cur) - sizes().first);

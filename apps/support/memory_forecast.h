@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <string>
 
 #include "apps/support/training_flags.h"
@@ -19,6 +20,11 @@ int64_t most_memory_used();
 /// Bytes that this program could use in all: what it has, and what the system, its control group and its limits would
 /// still give it.
 int64_t memory_within_reach();
+
+/// Bytes that the control groups of a process leave it, of either version: the tightest one on the way to the root
+/// counts, and pages of files that nobody needs count as free.
+int64_t memory_left_by_groups(const std::filesystem::path& groups = "/sys/fs/cgroup",
+                              const std::filesystem::path& of_process = "/proc/self/cgroup");
 
 /// "1.25 GiB", or "37 MiB" where it is less than one.
 std::string memory_size(int64_t bytes);

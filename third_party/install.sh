@@ -15,6 +15,7 @@ packages=(
   libcurl4-openssl-dev         # downloads
   libarchive-dev               # unpacking .tar.gz and .zip
   libssl-dev                   # checksums
+  libyaml-cpp-dev              # args.yaml
   doctest-dev                  # tests
   "$@"
 )

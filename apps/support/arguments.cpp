@@ -1,8 +1,9 @@
 #include "apps/support/arguments.h"
 
+#include <yaml-cpp/yaml.h>
+
 #include <algorithm>
 #include <cctype>
-#include <sstream>
 
 #include "engine/error.h"
 #include "engine/file.h"
@@ -36,33 +37,24 @@ std::string yaml_of(const Arguments& arguments) {
 }
 
 Arguments read_arguments(const std::filesystem::path& path) {
+  const std::string text = engine::read_file(path);
+  const auto at = [&](const YAML::Mark& mark) { return engine::text(path.string(), ":", mark.line + 1, ": "); };
   Arguments arguments;
-  std::istringstream lines(engine::read_file(path));
-  int number = 0;
-  for (std::string line; std::getline(lines, line);) {
-    ++number;
-    if (!line.empty() && line.back() == '\r') line.pop_back();
-    if (line.empty() || line[0] == '#') continue;
-    const size_t colon = line.find(':');
-    const size_t begin =
-        std::min(line.find_first_not_of(' ', colon == std::string::npos ? colon : colon + 1), line.size());
-    ENSURE(colon != std::string::npos && colon > 0 && line.find(' ') > colon, path.string(), ":", number,
-           ": is not 'name: value'");
-    Argument argument{line.substr(0, colon), line.substr(begin), false};
-    std::replace(argument.name.begin(), argument.name.end(), '_', '-');
-    std::string& value = argument.value;
-    if (value.starts_with('\'')) {
-      ENSURE(value.size() >= 2 && value.ends_with('\''), path.string(), ":", number, ": the quote is not closed");
-      value = value.substr(1, value.size() - 2);
-      for (size_t at = 0; (at = value.find("\'\'", at)) != std::string::npos; ++at) value.erase(at, 1);
-      argument.is_text = true;
-    } else if (value.starts_with('"')) {
-      ENSURE(value.size() >= 2 && value.ends_with('"') && value.find('\\') == std::string::npos, path.string(), ":",
-             number, ": text in double quotes with escapes is not read; use single ones");
-      value = value.substr(1, value.size() - 2);
-      argument.is_text = true;
+  try {
+    const std::vector<YAML::Node> documents = YAML::LoadAll(text);
+    ENSURE(documents.size() < 2, at(documents[1].Mark()), "is not 'name: value'");
+    if (documents.empty() || documents[0].IsNull()) return arguments;
+    ENSURE(documents[0].IsMap(), at(documents[0].Mark()), "is not 'name: value'");
+    for (const auto& line : documents[0]) {
+      const YAML::Node &name = line.first, &value = line.second;
+      ENSURE(name.IsScalar() && name.Scalar().find(' ') == std::string::npos && (value.IsScalar() || value.IsNull()),
+             at(name.Mark()), "is not 'name: value'");
+      Argument argument{name.Scalar(), value.IsNull() ? "" : value.Scalar(), value.Tag() == "!"};  // which quotes give
+      std::replace(argument.name.begin(), argument.name.end(), '_', '-');
+      arguments.push_back(argument);
     }
-    arguments.push_back(argument);
+  } catch (const YAML::Exception& error) {
+    engine::fail(at(error.mark), error.msg);
   }
   return arguments;
 }

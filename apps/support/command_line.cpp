@@ -180,6 +180,14 @@ Arguments CommandLine::values() const {
   return list;
 }
 
+std::vector<std::string> CommandLine::names() const {
+  std::vector<std::string> list;
+  for (const Value& value : values_) {
+    list.insert(list.end(), value.option->get_lnames().begin(), value.option->get_lnames().end());
+  }
+  return list;
+}
+
 Manual CommandLine::manual() const {
   Manual manual{app_.get_name(), call_, summary_, app_.get_description(), {}, sections_};
   for (const CLI::Option* option : app_.get_options()) {

@@ -119,6 +119,9 @@ class CommandLine {
   /// Every flag's name, without dashes, and its value now.
   Arguments values() const;
 
+  /// All names that they go by but the letters, without dashes.
+  std::vector<std::string> names() const;
+
   /// What there is to know, with the values of the flags now as their defaults.
   Manual manual() const;
 

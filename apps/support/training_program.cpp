@@ -38,17 +38,24 @@ std::vector<std::string> with_recipe(const std::string& name, const std::vector<
   return arguments;
 }
 
-/// The arguments in a file, but for the run folder's; an Error where one is not known.
-std::vector<std::string> configuration(const std::string& file, const Arguments& known) {
-  std::vector<std::string> names;
-  for (const Argument& argument : known) names.push_back(argument.name);
+/// The arguments in a file, but for the run folder's; an Error where one is not known or cannot have its value.
+std::vector<std::string> configuration(const std::string& file, CommandLine& line) {
+  const std::vector<std::string> names = line.names();
   const Arguments read = read_arguments(file);
   for (const Argument& argument : read) {
     if (std::find(names.begin(), names.end(), argument.name) == names.end()) {
       throw UsageError(engine::text(file, ": ", engine::unknown_name("flag", argument.name, names)));
     }
   }
-  return command_line_of(read, {"experiment", "resume", "config", "report"});
+  const std::vector<std::string> all = command_line_of(read, {"experiment", "resume", "config", "report"});
+  for (const std::string& argument : all) {
+    try {
+      line.parse({argument});
+    } catch (const UsageError& error) {
+      throw UsageError(engine::text(file, ": ", error.what()));
+    }
+  }
+  return all;
 }
 
 /// Those that are not as before; both have all flags.
@@ -97,7 +104,7 @@ int run_training(int argc, char** argv, const char* name, const std::string& sum
     };
     if (!line.parse(given)) return;
     if (!report.empty()) config = (fs::path(report) / "args.yaml").string();
-    if (!config.empty()) put_before(configuration(config, line.values()));
+    if (!config.empty()) put_before(configuration(config, line));
     if (recipe == "list") return print_recipes(recipes);
     if (options.model.model == "list") return print_models();
 

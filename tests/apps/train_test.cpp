@@ -379,8 +379,21 @@ TEST_CASE("a run can be repeated from its args.yaml, and the command line wins")
   };
   refused("lr: 0.1\nepochz: 3\n", "bad.yaml: unknown flag 'epochz': did you mean 'epochs'?");
   refused("# fine\nlr 0.1\n", "bad.yaml:2: is not 'name: value'");
-  refused("mix: 'cutmix\n", "bad.yaml:1: the quote is not closed");
-  refused("lr: fast\n", "--lr: 'fast' is not a number");
+  refused("lr: 0.1\nlr 0.2\n", "bad.yaml:2: is not 'name: value'");
+  refused("lr: 0.1\nlr 0.2\nwd: 0\n", "bad.yaml:3: illegal map value");
+  refused("lr:\n  wd: 0\n", "bad.yaml:1: is not 'name: value'");
+  refused("lr: [0.1, 0.2]\n", "bad.yaml:1: is not 'name: value'");
+  refused("- lr\n", "bad.yaml:1: is not 'name: value'");
+  refused("lr: 0.1\n---\nlr: 0.2\n", "bad.yaml:3: is not 'name: value'");
+  refused("mix: 'cutmix\n", "bad.yaml: --mix: unknown policy 'cutmix ': did you mean 'cutmix'?");
+  refused("epochz:\n", "bad.yaml: unknown flag 'epochz'");
+  refused("lr: fast\n", "bad.yaml: --lr: 'fast' is not a number");
+  std::ofstream(scratch.path / "good.yaml")
+      << "\xef\xbb\xbf---  # a comment\r\n\r\nmodel: \"linear\"  # another\r\n  \r\nbatch_size: null\r\nwd:\r\n"
+         "max-steps: 1\r\nshapes_train: 40\r\nshapes_test: 30\r\nexperiment: 'not this'\r\n...\r\n";
+  const Outcome good = run_program("train_cifar", "-c good.yaml -b 20 --shapes-test 20 --experiment good", scratch);
+  CHECK_MESSAGE(good.exit_code == 0, good.err);
+  CHECK(content(scratch.path / "output/good/args.yaml").find("\nshapes_train: 40\n") != std::string::npos);
   CHECK(run_program("train_cifar", "-c none.yaml", scratch).err.find("none.yaml: No such file") != std::string::npos);
 }
 

@@ -135,8 +135,13 @@ TEST_CASE("an unknown name is answered with the nearest one and all of them") {
   CHECK(engine::nearest_name("dmm", {"ce", "dm", "dm-bce"}) == "dm");
   CHECK(engine::nearest_name("all", {"lr", "wd"}).empty());
   CHECK(engine::nearest_name("checkpoint", {"config", "init-checkpoint"}) == "init-checkpoint");
+  CHECK(engine::nearest_name("batch", {"bench", "batch-size"}) == "batch-size");
+  CHECK(engine::nearest_name("batch", {"bench", "batch-size", "batch-repeat"}) == "bench");
+  CHECK(engine::nearest_name("l", {"lr", "wd"}) == "lr");
   CHECK(engine::unknown_name("model", "linaer", known) ==
         "unknown model 'linaer': did you mean 'linear'? known: resnet18, resnet20, linear");
+  CHECK(engine::unknown_name("flag", "lrr", std::vector<std::string>(41, "lr")) ==
+        "unknown flag 'lrr': did you mean 'lr'? 41 are known");
 }
 
 TEST_CASE("a file is replaced as a whole, and a failure leaves the old one") {
@@ -150,4 +155,34 @@ TEST_CASE("a file is replaced as a whole, and a failure leaves the old one") {
   CHECK_THROWS_AS(engine::write_file(folder / "taken", "x"), engine::Error);
   CHECK_FALSE(std::filesystem::exists(folder / "taken.tmp"));
   CHECK_THROWS_AS(engine::read_file(folder / "nothing"), engine::Error);
+}
+
+TEST_CASE(
+    "of writers of one file at once each one writes it as a whole, and what one left that was killed is replaced") {
+  const Scratch scratch("writers");
+  const std::filesystem::path path = scratch.path / "a";
+  std::ofstream(scratch.path / "a.tmp") << std::string(100000, 'x');
+  const auto is_whole = [](const std::string& file) {
+    return !file.empty() && file == std::string(static_cast<size_t>(file[0]) * 997, file[0]);
+  };
+  engine::write_file(path, std::string(65 * 997, 65));
+  CHECK(is_whole(engine::read_file(path)));
+  std::vector<std::thread> writers;
+  std::atomic<int> failed = 0;
+  for (char letter = 'B'; letter < 'H'; ++letter) {
+    writers.emplace_back([&, letter] {
+      for (int i = 0; i < 50; ++i) {
+        try {
+          engine::write_file(path, std::string(static_cast<size_t>(letter) * 997, letter));
+          if (!is_whole(engine::read_file(path))) ++failed;
+        } catch (const engine::Error&) {
+          ++failed;
+        }
+      }
+    });
+  }
+  for (std::thread& writer : writers) writer.join();
+  CHECK(failed == 0);
+  CHECK(is_whole(engine::read_file(path)));
+  CHECK_FALSE(std::filesystem::exists(scratch.path / "a.tmp"));
 }

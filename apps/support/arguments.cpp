@@ -15,8 +15,9 @@ namespace {
 std::string yaml(const Argument& argument) {
   std::string value = argument.value;
   if (argument.is_text) {
-    for (size_t at = 0; (at = value.find('\'', at)) != std::string::npos; at += 2) value.insert(at, 1, '\'');
-    return "'" + value + "'";
+    YAML::Emitter text;
+    text << YAML::SingleQuoted << value;
+    return text.c_str();
   }
   const size_t exponent = value.find('e');
   const bool number = !value.empty() && (std::isdigit(static_cast<unsigned char>(value[0])) || value[0] == '-');
@@ -47,9 +48,8 @@ Arguments read_arguments(const std::filesystem::path& path) {
     ENSURE(documents[0].IsMap(), at(documents[0].Mark()), "is not 'name: value'");
     for (const auto& line : documents[0]) {
       const YAML::Node &name = line.first, &value = line.second;
-      ENSURE(name.IsScalar() && name.Scalar().find(' ') == std::string::npos && (value.IsScalar() || value.IsNull()),
-             at(name.Mark()), "is not 'name: value'");
-      Argument argument{name.Scalar(), value.IsNull() ? "" : value.Scalar(), value.Tag() == "!"};  // which quotes give
+      ENSURE(name.IsScalar() && value.IsScalar(), at(name.Mark()), "is not 'name: value'");
+      Argument argument{name.Scalar(), value.Scalar(), value.Tag() == "!"};  // which quotes give
       std::replace(argument.name.begin(), argument.name.end(), '_', '-');
       arguments.push_back(argument);
     }

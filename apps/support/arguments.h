@@ -16,8 +16,7 @@ using Arguments = std::vector<Argument>;
 /// They as the lines of an args.yaml: "batch_size: 128", texts in quotes.
 std::string yaml_of(const Arguments& arguments);
 
-/// The arguments in an args.yaml; those of no value are empty. An Error names the file and the line that is not
-/// "name: value".
+/// The arguments in an args.yaml; an Error names the file and the line that is not "name: value".
 Arguments read_arguments(const std::filesystem::path& path);
 
 /// They as a command line, without those of some names and those that are empty.

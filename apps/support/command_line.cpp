@@ -1,6 +1,11 @@
 #include "apps/support/command_line.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <algorithm>
+#include <csignal>
+#include <cstdio>
 #include <iostream>
 #include <new>
 #include <sstream>
@@ -279,12 +284,18 @@ CLI::Validator between(double low, double high) {
 
 int run_program(const char* name, const std::function<void()>& body) {
   engine::require_processor();
+  for (int i = 0; i <= STDERR_FILENO; ++i) {  // else the next file to be opened were what is printed to
+    if (fcntl(i, F_GETFD) < 0 && open("/dev/null", O_RDWR) != i) return 1;
+  }
+  std::signal(SIGXFSZ, SIG_IGN);  // a write beyond a limit is an error like others
   const auto tell = [&](std::string line) {
     std::replace(line.begin(), line.end(), '\n', ' ');  // such as of a file's name
     std::cerr << name << ": " << line << '\n';
   };
   try {
     body();
+    std::cout.flush();
+    ENSURE(std::cout && std::fflush(stdout) == 0 && !std::ferror(stdout), "what it printed could not all be written");
     return 0;
   } catch (const Interrupted& end) {
     return 128 + end.signal;

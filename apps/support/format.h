@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cmath>
 #include <cstdio>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -14,6 +15,9 @@ std::string format(const char* pattern, Values... values) {
   std::snprintf(text, sizeof text, pattern, values...);
   return text;
 }
+
+/// A loss with four digits after the point, a huge one as a power of ten.
+inline std::string loss_text(double loss) { return format(std::abs(loss) < 1e4 ? "%.4f" : "%.3e", loss); }
 
 /// JSON on one line, or indented; of a name that is not UTF-8 what is wrong becomes a replacement character.
 inline std::string json_text(const nlohmann::ordered_json& json, int indent = -1) {

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <iterator>
 
 #include "apps/support/format.h"
 
@@ -14,6 +15,11 @@ namespace {
 size_t terminal_width() {
   winsize size{};
   return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
+}
+
+std::string state_of(const StepReport& report) {
+  return format("loss %s  lr %.4g  %.0f images/s  eta %s  data wait %.1f%%", loss_text(report.loss).c_str(), report.lr,
+                report.images_per_second, clock_time(report.eta_seconds).c_str(), 100 * report.data_wait);
 }
 
 /// Replaces the line the cursor is in, cut to the terminal's width so that it stays one line.
@@ -29,25 +35,42 @@ std::string clock_time(double seconds) {
   return hours ? format("%ld:%02ld:%02ld", hours, minutes, rest) : format("%ld:%02ld", minutes, rest);
 }
 
+std::string progress_line(const StepReport& r, size_t columns) {
+  const std::string epoch = format("%ld/%ld", r.epoch, r.epochs), step = format("%ld/%ld", r.step, r.steps),
+                    state = state_of(r),
+                    around_bar = format("epoch %s [] %s  %s", epoch.c_str(), step.c_str(), state.c_str());
+  if (around_bar.size() + 5 < columns) {
+    const size_t width = std::min<size_t>(20, columns - 1 - around_bar.size());
+    const size_t done = width * static_cast<size_t>(r.step) / static_cast<size_t>(r.steps);
+    const std::string bar = std::string(done, '#') + std::string(width - done, '.');
+    return format("epoch %s [%s] %s  %s", epoch.c_str(), bar.c_str(), step.c_str(), state.c_str());
+  }
+  const std::string place = format("%s %s", epoch.c_str(), step.c_str()), loss = loss_text(r.loss),
+                    eta = clock_time(r.eta_seconds);
+  const double wait = 100 * r.data_wait;
+  const std::string lines[] = {format("%s  %s", place.c_str(), state.c_str()),
+                               format("%s  loss %s  lr %.3g  %.0f/s  eta %s  wait %.0f%%", place.c_str(), loss.c_str(),
+                                      r.lr, r.images_per_second, eta.c_str(), wait),
+                               format("%s  loss %s  %.0f/s  eta %s  wait %.0f%%", place.c_str(), loss.c_str(),
+                                      r.images_per_second, eta.c_str(), wait),
+                               format("%s  loss %s  eta %s", place.c_str(), loss.c_str(), eta.c_str()), place};
+  const auto fits = [&](const std::string& line) { return line.size() < columns; };
+  return *std::find_if(std::begin(lines), std::end(lines) - 1, fits);
+}
+
 Progress::Progress(int64_t log_interval, bool quiet)
     : terminal_(isatty(STDERR_FILENO) == 1), quiet_(quiet), log_interval_(log_interval) {}
 
-void Progress::show(const Report& r) {
+void Progress::show(const StepReport& report) {
   if (quiet_) return;
-  const std::string state = format("loss %.4f  lr %.4g  %.0f images/s  eta %s  data wait %.1f%%", r.loss, r.lr,
-                                   r.images_per_second, clock_time(r.eta_seconds).c_str(), 100 * r.data_wait);
   if (!terminal_) {
-    if (r.step % log_interval_ != 0 && r.step != r.steps) return;
-    std::fprintf(stderr, "epoch %ld/%ld  step %ld/%ld (%ld%%)  %s\n", r.epoch, r.epochs, r.step, r.steps,
-                 100 * r.step / r.steps, state.c_str());
+    if (report.step % log_interval_ != 0 && report.step != report.steps) return;
+    std::fprintf(stderr, "epoch %ld/%ld  step %ld/%ld (%ld%%)  %s\n", report.epoch, report.epochs, report.step,
+                 report.steps, 100 * report.step / report.steps, state_of(report).c_str());
     return;
   }
-  if (drawn_ && since_draw_.seconds() < 0.1 && r.step != r.steps) return;
-  constexpr int64_t width = 20;
-  const int64_t done = width * r.step / r.steps;
-  const std::string bar =
-      std::string(static_cast<size_t>(done), '#') + std::string(static_cast<size_t>(width - done), '.');
-  redraw(format("epoch %ld/%ld [%s] %ld/%ld  ", r.epoch, r.epochs, bar.c_str(), r.step, r.steps) + state);
+  if (drawn_ && since_draw_.seconds() < 0.1 && report.step != report.steps) return;
+  redraw(progress_line(report, terminal_width()));
   drawn_ = true;
   since_draw_.reset();
 }

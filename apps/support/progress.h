@@ -18,18 +18,22 @@ class Stopwatch {
 /// Seconds as "0:07", "12:34" or "1:02:03".
 std::string clock_time(double seconds);
 
+/// What is known after a step; `steps` is the length of the epoch, `data_wait` a share of the time from 0 to 1.
+struct StepReport {
+  int64_t epoch, epochs, step, steps;
+  double loss, lr, images_per_second, eta_seconds, data_wait;
+};
+
+/// It on one line of less than so many columns. Where there is not the room for all of it, the bar is shorter or left
+/// out, then words are, then numbers that matter less.
+std::string progress_line(const StepReport& report, size_t columns);
+
 /// Shows how training goes on stderr: one line that is redrawn where that is a terminal, else a line now and then.
 class Progress {
  public:
-  /// What is known after a step; `steps` is the length of the epoch.
-  struct Report {
-    int64_t epoch, epochs, step, steps;
-    double loss, lr, images_per_second, eta_seconds, data_wait;  // data_wait: share of the time, 0 to 1
-  };
-
   explicit Progress(int64_t log_interval, bool quiet = false);  // quiet: shows nothing
   ~Progress() { clear(); }
-  void show(const Report& report);
+  void show(const StepReport& report);
   void note(const std::string& text);  // "evaluating", on a terminal only
   void clear();                        // before anything else is printed
   bool terminal() const { return terminal_; }

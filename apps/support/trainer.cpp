@@ -19,6 +19,7 @@
 #include "apps/support/report.h"
 #include "apps/support/tensorboard.h"
 #include "engine/file.h"
+#include "engine/memory.h"
 #include "nn/schedule.h"
 
 namespace apps {
@@ -32,8 +33,6 @@ namespace fs = std::filesystem;
 
 /// Two digits after the point, or a dash where nothing was measured.
 std::string percent(double value) { return std::isnan(value) ? "-" : format("%.2f", value); }
-
-std::string loss_text(double loss) { return format(std::abs(loss) < 1e4 ? "%.4f" : "%.3e", loss); }
 
 int64_t steps_of(double epochs, int64_t updates) { return std::llround(epochs * static_cast<double>(updates)); }
 
@@ -81,7 +80,9 @@ class Training {
     for (; at_.epoch * updates_ < steps_; ++at_.epoch, at_.batches = at_.losses = 0, at_.loss_sum = 0) {
       const Stopwatch watch;
       const Speed speed = train_epoch();
+      engine::memory::release_unused();  // blocks of sizes that a test does not need, nor a training those of a test
       test_epoch(speed, watch);
+      engine::memory::release_unused();
     }
     write_end(forecast);
   }

@@ -4,6 +4,7 @@
 
 #include <sstream>
 
+#include "apps/support/arguments.h"
 #include "apps/support/confusion.h"
 #include "engine/error.h"
 #include "engine/file.h"
@@ -93,8 +94,12 @@ TEST_CASE("a report tells what the other files hold, and nothing in them becomes
   const fs::path folder = make_run(scratch, "full");
   const std::string hostile = "<script>alert('\"&')</script>";
   const std::string safe = "&lt;script&gt;alert(&#39;&quot;&amp;&#39;)&lt;/script&gt;";
-  write_file(folder / "args.yaml", "experiment: 'it''s " + hostile + "'\nmodel: 'resnet18'\ndataset: 'shapes'\nmix: '" +
-                                       hostile + "'\nlr: 0.1\nrecipe: ''\n");
+  write_file(folder / "args.yaml", apps::yaml_of({{"experiment", "it's " + hostile, true},
+                                                  {"model", "resnet18", true},
+                                                  {"dataset", "shapes", true},
+                                                  {"mix", hostile, true},
+                                                  {"lr", "0.1", false},
+                                                  {"recipe", "", true}}));
   write_file(folder / "env.json", R"({"parameters": 11220132, "data": {"train": {"images": 50000}}, "<b>": "<i>"})");
   write_file(folder / "metrics.jsonl",
              "{\"epoch\": 1, \"step\": 50, \"loss\": 2.5, \"images_per_second\": 900}\n"

@@ -238,3 +238,30 @@ TEST_CASE("bench prints what it takes to write what a run writes, and leaves not
   }
   CHECK_FALSE(std::filesystem::exists(scratch.path / "bench-records"));
 }
+
+TEST_CASE("what cannot be printed is an error, and nothing is printed into a file that was opened since") {
+  const Scratch scratch("printing");
+  const std::string into_full = "sh -c 'exec \"$0\" \"$@\" > /dev/full'",
+                    into_nothing = "sh -c 'exec \"$0\" \"$@\" <&- >&- 2>&-'";
+  for (const auto& [program, arguments] : std::initializer_list<std::pair<const char*, std::string>>{
+           {"loss", ""},
+           {"loss", "--help"},
+           {"mixes", "--shapes-train 20 --output s.png"},
+           {"train_cifar", "--model linear --shapes-train 40 --shapes-test 20 -b 20 --epochs 1 --experiment full"}}) {
+    const Outcome full = run_program(program, arguments, scratch, into_full);
+    CAPTURE(program);
+    CHECK(full.exit_code == 1);
+    CHECK_MESSAGE(full.err.ends_with(std::string(program) + ": what it printed could not all be written\n"), full.err);
+  }
+  CHECK(content(scratch.path / "output/full/summary.csv").find("\n1,") != std::string::npos);
+
+  const std::string arguments = "--model linear --shapes-train 40 --shapes-test 20 -b 20 --epochs 1 --experiment ";
+  CHECK(run_program("train_cifar", arguments + "closed", scratch, into_nothing).exit_code == 0);
+  for (const char* file : {"summary.csv", "confusion.csv", "last.safetensors"}) {
+    CAPTURE(file);
+    CHECK((content(scratch.path / "output/closed" / file) == content(scratch.path / "output/full" / file)));
+  }
+  const std::string page = content(scratch.path / "output/closed/report.html");
+  CHECK(page.starts_with("<!doctype html>"));
+  CHECK(page.ends_with("</html>\n"));
+}

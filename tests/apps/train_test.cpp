@@ -386,10 +386,11 @@ TEST_CASE("a run can be repeated from its args.yaml, and the command line wins")
   refused("- lr\n", "bad.yaml:1: is not 'name: value'");
   refused("lr: 0.1\n---\nlr: 0.2\n", "bad.yaml:3: is not 'name: value'");
   refused("mix: 'cutmix\n", "bad.yaml: --mix: unknown policy 'cutmix ': did you mean 'cutmix'?");
-  refused("epochz:\n", "bad.yaml: unknown flag 'epochz'");
+  refused("lr: 0.1\nepochs:\n", "bad.yaml:2: is not 'name: value'");
+  refused("nesterov\n", "bad.yaml:1: is not 'name: value'");
   refused("lr: fast\n", "bad.yaml: --lr: 'fast' is not a number");
   std::ofstream(scratch.path / "good.yaml")
-      << "\xef\xbb\xbf---  # a comment\r\n\r\nmodel: \"linear\"  # another\r\n  \r\nbatch_size: null\r\nwd:\r\n"
+      << "\xef\xbb\xbf---  # a comment\r\n\r\nmodel: \"linear\"  # another\r\n  \r\nwd: 0\r\n"
          "max-steps: 1\r\nshapes_train: 40\r\nshapes_test: 30\r\nexperiment: 'not this'\r\n...\r\n";
   const Outcome good = run_program("train_cifar", "-c good.yaml -b 20 --shapes-test 20 --experiment good", scratch);
   CHECK_MESSAGE(good.exit_code == 0, good.err);

@@ -37,6 +37,14 @@ std::string yaml_of(const Arguments& arguments) {
   return file;
 }
 
+bool is_free(const std::string& name) {
+  const std::vector<std::string> names{"threads",  "workers",           "device",          "data-dir",
+                                       "download", "data-url",          "experiment",      "output",
+                                       "config",   "dry-run",           "overfit-batch",   "log-interval",
+                                       "resume",   "recovery-interval", "checkpoint-hist", "quiet"};
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
 Arguments read_arguments(const std::filesystem::path& path) {
   const std::string text = engine::read_file(path);
   const auto at = [&](const YAML::Mark& mark) { return engine::text(path.string(), ":", mark.line + 1, ": "); };

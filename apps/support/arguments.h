@@ -19,6 +19,9 @@ std::string yaml_of(const Arguments& arguments);
 /// The arguments in an args.yaml; an Error names the file and the line that is not "name: value".
 Arguments read_arguments(const std::filesystem::path& path);
 
+/// Whether an argument changes how a training runs, but not what it comes to.
+bool is_free(const std::string& name);
+
 /// They as a command line, without those of some names and those that are empty.
 std::vector<std::string> command_line_of(const Arguments& arguments, const std::vector<std::string>& without);
 

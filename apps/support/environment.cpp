@@ -1,5 +1,7 @@
 #include "apps/support/environment.h"
 
+#include <gnu/libc-version.h>
+#include <spng.h>
 #include <sys/utsname.h>
 
 #include <CLI/Version.hpp>
@@ -38,7 +40,9 @@ std::string_view bytes_of(const auto& values) {
 
 ordered_json describe(const data::Dataset& set) {
   std::string names;
-  for (const auto& file : set.files) names += file.filename().string() + "\n";
+  for (const auto& file : set.files) {
+    names += engine::text(file.filename().string(), " ", std::filesystem::file_size(file), "\n");
+  }
   const std::string pictures = set.files.empty() ? data::checksum_of(bytes_of(set.pixels)) : data::checksum_of(names);
   return {{"images", set.count()}, {"sha256", pictures}, {"labels_sha256", data::checksum_of(bytes_of(set.labels))}};
 }
@@ -55,8 +59,13 @@ ordered_json environment(const data::Dataset& train_set, const data::Dataset& te
           {"processor", processor("model name")},
           {"processor_flags", processor("flags")},
           {"threads", engine::threads()},
-          {"eigen", engine::text(EIGEN_WORLD_VERSION, ".", EIGEN_MAJOR_VERSION, ".", EIGEN_MINOR_VERSION)},
-          {"cli11", CLI11_VERSION},
+          {"libraries",
+           {{"glibc", gnu_get_libc_version()},
+            {"eigen", engine::text(EIGEN_WORLD_VERSION, ".", EIGEN_MAJOR_VERSION, ".", EIGEN_MINOR_VERSION)},
+            {"cli11", CLI11_VERSION},
+            {"nlohmann_json", engine::text(NLOHMANN_JSON_VERSION_MAJOR, ".", NLOHMANN_JSON_VERSION_MINOR, ".",
+                                           NLOHMANN_JSON_VERSION_PATCH)},
+            {"libspng", spng_version_string()}}},
           {"data", {{"name", train_set.name}, {"train", describe(train_set)}, {"test", describe(test_set)}}}};
 }
 

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <set>
 
+#include "apps/support/arguments.h"
 #include "apps/support/chart.h"
 #include "apps/support/format.h"
 #include "apps/support/run_record.h"
@@ -77,14 +78,16 @@ th { font-weight: 600; text-align: left; }
 @media (prefers-color-scheme: dark) { .right { fill: #56a9e9; } .wrong { fill: #f5853f; } }
 
 .pictures img { display: block; max-width: max(100%, 720px); height: auto; margin-top: 6px; }
+@media (prefers-color-scheme: dark) { .pictures img { filter: brightness(.8); } }
 details { margin-bottom: 12px; padding: 8px 12px; }
 summary { cursor: pointer; font-size: 1.1rem; font-weight: 600; }
 details > :last-child { margin: 8px 0 4px; }
 
 @media (max-width: 700px) {
   .figures { grid-template-columns: repeat(2, 1fr); }
-  .matrix td { min-width: 21px; height: 21px; padding: 0; font-size: .7rem; }
-  .matrix tbody th { max-width: 6.5em; font-size: .75rem; }
+  .matrix td { min-width: 19px; height: 21px; padding: 0; font-size: .6rem; }
+  .matrix th { padding: 2px 3px 2px 0; font-size: .7rem; }
+  .matrix tbody th { max-width: 6em; }
 }
 )";
 
@@ -195,13 +198,15 @@ std::string section_of(const std::string& charts) {
 }
 
 std::string charts_of(const RunRecord& run) {
+  const bool by_step = !run.lr.empty();
+  const Points rates = by_step ? thinned(run.lr) : run.column("lr");
   return section_of(
       chart("Loss", "epoch", {{"train", run.column("train_loss"), 0}, {"test", run.column("eval_loss"), 1}}) +
       chart("Test accuracy, %", "epoch",
             {{"top-1", run.column("eval_top1"), 0}, {"top-5", run.column("eval_top5"), 1}}) +
       chart("Accuracy on mixed images, %", "epoch",
             {{"top-1", run.column("mixed_top1"), 0}, {"top-2, both labels", run.column("mixed_top2"), 1}}) +
-      chart("Learning rate", "epoch", {{"at the end of the epoch", run.column("lr"), 0}}) +
+      chart("Learning rate", by_step ? "step" : "epoch", {{"schedule", rates, 0}}) +
       chart("Train loss by step", "step", {{"mean of the epoch so far", thinned(run.loss), 0}}) +
       chart("Speed, images a second", "step", {{"training", thinned(run.speed), 0}}));
 }
@@ -300,12 +305,20 @@ constexpr PictureText picture_texts[] = {
      "Is it the object they share, or no more than a background?"},
 };
 
+/// Whether it begins and ends as a PNG does.
+bool is_whole_png(const std::string& bytes) {
+  return bytes.starts_with("\x89PNG\r\n\x1a\n") && bytes.ends_with("IEND\xae\x42\x60\x82");
+}
+
 std::string pictures_of(const RunRecord& run) {
   if (run.images.empty()) return "";
   std::string known, others;
   const auto figure_of = [](const fs::path& path, const std::string& caption, const std::string& note) {
-    return text("<figure class='card pictures'><figcaption>", caption, "</figcaption>", note, "<img alt='", caption,
-                "' src='data:image/png;base64,", base64(engine::read_file(path)), "'></figure>\n");
+    const std::string bytes = engine::read_file(path);
+    const std::string image = is_whole_png(bytes)
+                                  ? text("<img alt='", caption, "' src='data:image/png;base64,", base64(bytes), "'>")
+                                  : text("<p class='trouble'>", escaped(path.filename().string()), " is damaged</p>");
+    return text("<figure class='card pictures'><figcaption>", caption, "</figcaption>", note, image, "</figure>\n");
   };
   std::vector<fs::path> rest = run.images;
   for (const PictureText& one : picture_texts) {
@@ -344,7 +357,7 @@ std::string description_of(const RunRecord& run) {
   return out;
 }
 
-/// The names of the arguments that are not the same in all runs; that of the experiment is the run's own.
+/// The names of the arguments that are not the same in all runs, of those that change what a training comes to.
 std::vector<std::string> differing(const std::vector<RunRecord>& runs) {
   std::vector<std::string> names;
   for (const RunRecord& run : runs) {
@@ -354,7 +367,7 @@ std::vector<std::string> differing(const std::vector<RunRecord>& runs) {
         return std::find(other.arguments.begin(), other.arguments.end(), fact) != other.arguments.end();
       });
       const bool known = std::find(names.begin(), names.end(), name) != names.end();
-      if (!same && !known && name != "experiment") names.push_back(name);
+      if (!same && !known && !is_free(name)) names.push_back(name);
     }
   }
   return names;

@@ -13,15 +13,6 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::json;
 
-/// Flags that may differ when a run goes on: they do not change what it comes to.
-bool is_free(const std::string& name) {
-  const std::vector<std::string> names{"threads",  "workers",           "device",          "data-dir",
-                                       "download", "data-url",          "experiment",      "output",
-                                       "config",   "dry-run",           "overfit-batch",   "log-interval",
-                                       "resume",   "recovery-interval", "checkpoint-hist", "quiet"};
-  return std::find(names.begin(), names.end(), name) != names.end();
-}
-
 /// The value of a flag, or an empty text.
 std::string value_of(const Arguments& arguments, const std::string& name) {
   const auto found =
@@ -127,11 +118,11 @@ void require_same(const fs::path& resumed, const Origin& before, const Origin& n
   const json old = json::parse(before.environment), is = json::parse(now.environment);
   require_same_data(resumed, old, is);
   std::vector<std::string> others;
-  for (const char* key : {"revision", "compiler", "instructions", "processor", "eigen"}) {
-    if (old.value(key, "") != is.value(key, "")) others.push_back(key);
+  for (const char* key : {"revision", "compiler", "instructions", "processor", "libraries"}) {
+    if (old.value(key, json()) != is.value(key, json())) others.push_back(key);
   }
   if (others.empty()) return;
-  std::fprintf(stderr, "note: another %s than where the run began: its last bits may come out differently\n",
+  std::fprintf(stderr, "note: not the %s that the run began with: its last bits may come out differently\n",
                engine::joined(others, ", ").c_str());
 }
 

@@ -74,9 +74,11 @@ void read_metrics(const fs::path& path, RunRecord& run) {
     const auto number = [&](const char* name) {
       return entry.contains(name) && entry[name].is_number() ? entry[name].get<double>() : NAN;
     };
-    const double step = number("step"), loss = number("loss"), speed = number("images_per_second");
-    if (is_plain(step) && is_plain(loss)) run.loss.emplace_back(step, loss);
-    if (is_plain(step) && is_plain(speed)) run.speed.emplace_back(step, speed);
+    const double step = number("step");
+    for (const auto& [name, points] :
+         {std::pair{"loss", &run.loss}, {"lr", &run.lr}, {"images_per_second", &run.speed}}) {
+      if (is_plain(step) && is_plain(number(name))) points->emplace_back(step, number(name));
+    }
   }
 }
 

@@ -21,7 +21,7 @@ struct RunRecord {
   int64_t epochs = 0;                         // rows of summary.csv
   std::map<std::string, Points> summary;      // of each column: epoch and value, where one was measured
   std::string trouble;                        // the first value of the summary that is no finite number
-  Points loss, speed;                         // of metrics.jsonl: step and training loss, step and images a second
+  Points loss, lr, speed;                     // of metrics.jsonl: step and training loss, or images a second
   Facts arguments, environment;               // of args.yaml and env.json
   std::optional<Confusion> confusion;         // of confusion.csv
   std::vector<std::filesystem::path> images;  // images/*.png, sorted

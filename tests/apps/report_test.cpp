@@ -30,6 +30,9 @@ fs::path make_run(const Scratch& scratch, const std::string& name) {
   return folder;
 }
 
+/// What begins and ends as a PNG does.
+std::string png(const std::string& text) { return "\x89PNG\r\n\x1a\n" + text + "IEND\xae\x42\x60\x82"; }
+
 size_t times(const std::string& text, const std::string& part) {
   size_t count = 0;
   for (size_t at = 0; (at = text.find(part, at)) != std::string::npos; at += part.size()) ++count;
@@ -102,7 +105,7 @@ TEST_CASE("a report tells what the other files hold, and nothing in them becomes
                                                   {"recipe", "", true}}));
   write_file(folder / "env.json", R"({"parameters": 11220132, "data": {"train": {"images": 50000}}, "<b>": "<i>"})");
   write_file(folder / "metrics.jsonl",
-             "{\"epoch\": 1, \"step\": 50, \"loss\": 2.5, \"images_per_second\": 900}\n"
+             "{\"epoch\": 1, \"step\": 50, \"loss\": 2.5, \"lr\": 0.125, \"images_per_second\": 900}\n"
              "{\"epoch\": 1, \"step\": 100, \"loss\": null, \"images_per_second\": 1000}\n"
              "{\"epoch\": 1, \"step\": 150, \"loss\": 1.5, \"images_per_second\": 1700}\n{\"epoch\": 2, \"st");
   apps::Confusion confusion({hostile, "a, \"b\"\nc", "dog"});
@@ -110,8 +113,9 @@ TEST_CASE("a report tells what the other files hold, and nothing in them becomes
   for (int i = 0; i < 56; ++i) confusion.add(2, 1);
   write_file(folder / "confusion.csv", confusion.csv());
   fs::create_directory(folder / "images");
-  write_file(folder / "images" / "mixed.png", "\x89PNG");
-  write_file(folder / "images" / "<b>_best.png", "PNG1");
+  write_file(folder / "images" / "mixed.png", png(""));
+  write_file(folder / "images" / "<b>_best.png", png("1"));
+  write_file(folder / "images" / "<b>_cut.png", png("2").substr(0, 12));
   write_file(folder / "images" / "notes.txt", "not a picture");
 
   const std::string page = apps::report_page(folder), text = words(page);
@@ -130,9 +134,12 @@ TEST_CASE("a report tells what the other files hold, and nothing in them becomes
   CHECK(has(page, ">1234</td>"));
   CHECK(has(text, "56 dog taken for a, &quot;b&quot; c "));
   CHECK(times(page, "<img ") == 2);
-  CHECK(has(page, "src='data:image/png;base64,iVBORw=='"));
+  CHECK(has(page, "src='data:image/png;base64,iVBORw0KGgpJRU5ErkJggg=='"));
+  CHECK(has(text, " &lt;b&gt; cut &lt;b&gt;_cut.png is damaged "));
+  CHECK(has(page, "<title>schedule, step 50: 0.125</title>"));
   CHECK(has(page,
-            "<figcaption>&lt;b&gt; best</figcaption><img alt='&lt;b&gt; best' src='data:image/png;base64,UE5HMQ=='"));
+            "<figcaption>&lt;b&gt; best</figcaption><img alt='&lt;b&gt; best' "
+            "src='data:image/png;base64,iVBORw0KGgoxSUVORK5CYII='"));
 }
 
 TEST_CASE("the pictures of a run come in an order of their own, each with what to look for, and others last") {
@@ -140,11 +147,13 @@ TEST_CASE("the pictures of a run come in an order of their own, each with what t
   const fs::path folder = make_run(scratch, "pictures");
   fs::create_directory(folder / "images");
   for (const char* name : {"another", "best", "cam", "mixed", "worst", "zebra"}) {
-    write_file(folder / "images" / (std::string(name) + ".png"), name);
+    write_file(folder / "images" / (std::string(name) + ".png"), png(name));
   }
   const std::string page = apps::report_page(folder);
   size_t before = 0;
-  for (const char* data : {"bWl4ZWQ=", "Y2Ft", "d29yc3Q=", "YmVzdA==", "YW5vdGhlcg==", "emVicmE="}) {
+  for (const char* data :
+       {"iVBORw0KGgptaXhlZElFTkSuQmCC", "iVBORw0KGgpjYW1JRU5ErkJggg==", "iVBORw0KGgp3b3JzdElFTkSuQmCC",
+        "iVBORw0KGgpiZXN0SUVORK5CYII=", "iVBORw0KGgphbm90aGVySUVORK5CYII=", "iVBORw0KGgp6ZWJyYUlFTkSuQmCC"}) {
     CAPTURE(data);
     const size_t at = page.find(engine::text("src='data:image/png;base64,", data, "'></figure>"));
     REQUIRE(at != std::string::npos);
@@ -189,13 +198,14 @@ TEST_CASE("a comparison has a line for each run, and of the arguments only those
   const Scratch scratch("report5");
   const fs::path a = make_run(scratch, "a"), b = make_run(scratch, "b");
   write_file(a / "args.yaml", "experiment: 'first'\nloss: 'ce'\nlr: 0.1\nsame: 'same value'\n");
-  write_file(b / "args.yaml", "experiment: 'second <b>'\nloss: 'dm'\nlr: 0.1\nsame: 'same value'\nextra: 7\n");
+  write_file(b / "args.yaml",
+             "experiment: 'second <b>'\nloss: 'dm'\nlr: 0.1\nsame: 'same value'\nextra: 7\nworkers: 3\n");
   write_file(b / "summary.csv", header + "1,2.5,2.25,61.5,81.5,,,0.1\n");
   const std::string page = apps::comparison_page({a, b}), text = words(page);
   CHECK(has(text, " first second &lt;b&gt; best top-1 47.75 % epoch 2 61.50 % epoch 1 last top-1 46.50 % 61.50 % "));
   CHECK(has(text, " mixed top-1 33.25 % &ndash; "));
   CHECK(has(text, " loss ce dm extra 7 Curves"));
-  for (const char* same : {"same", " lr ", "experiment"}) {
+  for (const char* same : {"same", " lr ", "experiment", "workers"}) {
     CAPTURE(same);
     CHECK_FALSE(has(text, same));
   }

@@ -198,6 +198,9 @@ TEST_CASE("a run goes on with its own data and its own state only") {
   fs::rename(scratch.path / "pictures/train/a/1.png", scratch.path / "pictures/train/a/7.png");
   refused("the training images are not those that the run began with: SHA-256 ");
   fs::rename(scratch.path / "pictures/train/a/7.png", scratch.path / "pictures/train/a/1.png");
+  write("pictures/val/a/1.png", 51);
+  refused("the test images are not those that the run began with: SHA-256 ");
+  write("pictures/val/a/1.png", 50);
   write("pictures/train/c/1.png", 50), write("pictures/val/c/1.png", 50);  // another class
   refused("the training labels are not those");
   fs::remove_all(scratch.path / "pictures/train/c"), fs::remove_all(scratch.path / "pictures/val/c");

@@ -35,4 +35,7 @@ set(CPACK_PACKAGE_CONTACT "the demix authors")
 set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "Decoupled Mixup: train image classifiers, without a framework")
 set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
+# What building with the libraries takes.
+set(CPACK_DEBIAN_PACKAGE_RECOMMENDS
+  "libeigen3-dev, nlohmann-json3-dev, libcurl4-openssl-dev, libarchive-dev, libssl-dev, libturbojpeg0-dev, libspng-dev, libmatio-dev")
 include(CPack)

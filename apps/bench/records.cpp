@@ -4,6 +4,7 @@
 #include "apps/bench/bench.h"
 #include "apps/support/checkpoint.h"
 #include "apps/support/confusion.h"
+#include "apps/support/gallery.h"
 #include "apps/support/learner.h"
 #include "apps/support/progress.h"
 #include "apps/support/report.h"
@@ -57,19 +58,33 @@ void time_records(const Options& o) {
   engine::write_file(run.path() / "confusion.csv", confusion.csv());
   const double report = median(seconds_of(5, [&] { apps::write_report(run.path()); }));
 
+  apps::Extremes extremes(set.normalization);
+  const engine::Variable logits = learner.network().forward(engine::Variable(batch.images), nn::Mode::eval);
+  const double counted = median(seconds_of(20, [&] {
+    confusion.add(batch.labels, logits.value().data());
+    extremes.add(batch, logits.value());
+  }));
+  const mixup::Policy policy = mixup::make_policy("cutmix", {.alpha = 1});
+  const double pictures = median(seconds_of(3, [&] {
+    apps::write_mixed_sheet(set, policy, 1, "", run.path() / "images");
+    apps::write_gallery(learner.network(), set, policy, extremes, "", run.path() / "images");
+  }));
+
   int64_t bytes = 0;
   for (const nn::Entry& entry : learner.tensors()) bytes += 4 * entry.variable.value().elements();
   std::printf("%s, batch %ld: a step takes %.1f ms; the state has %.1f MB\n\n", o.model.c_str(), o.batch, 1e3 * step,
               1e-6 * static_cast<double>(bytes));
-  std::printf("%-36s %10s %10s\n", "written", "ms", "of a step");
+  std::printf("%-44s %10s %10s\n", "written", "ms", "of a step");
   const auto row = [&](const char* name, double seconds) {
-    std::printf("%-36s %10.3f %8.3f %%\n", name, 1e3 * seconds, 100 * seconds / step);
+    std::printf("%-44s %10.3f %8.3f %%\n", name, 1e3 * seconds, 100 * seconds / step);
   };
   row("metrics and events, where it is time", log);
   row("  every 50 steps, spread over them", log / 50);
   row("weights", weights);
   row("state, with the optimizer's memory", state);
+  row("confusion matrix and extremes, a test batch", counted);
   row("report of 100 epochs", report);
+  row("its pictures", pictures);
 }
 
 }  // namespace bench

@@ -43,8 +43,8 @@ void add_training_flags(CommandLine& line, TrainingFlags& o) {
   line.add_switch("--decay-offsets", o.optimizer.decay_offsets, "Weight decay on biases and batch norm too");
   line.add("--clip-grad", o.clip_grad, "Largest norm of all gradients together; 0: any")->check(between(0, 1e6));
   line.add_choice("--on-nan", o.on_nan, "answer", {"stop", "skip", "rollback"},
-                  "Where a loss or gradient is no longer finite: stop, leave that step out, or go on from what was "
-                  "saved last with the step after it");
+                  "Where a loss, a logit or a gradient is no longer finite: stop, leave that step out, or go back to "
+                  "what was saved at the end of an epoch or a --recovery-interval, and on with the step after it");
   line.add("--grad-accum-steps", o.accumulate, "Batches whose gradients make one step")->check(between(1, 1e6));
   line.add_switch("--model-ema", o.model_ema, "Save an average of the weights too, and evaluate that one");
   line.add("--model-ema-decay", o.ema_decay, "A step moves the average by 1 - decay")->check(between(0, 0.9999999));
@@ -66,7 +66,7 @@ void add_training_flags(CommandLine& line, TrainingFlags& o) {
            "checkpoint-<epoch>.state.safetensors in a new folder")
       ->check(path({"auto"}));
   line.add("--recovery-interval", o.recovery_interval,
-           "Steps after which a run is saved, beside the end of each epoch; 0: none")
+           "Steps after which a run is saved, besides the end of each epoch; 0: never")
       ->check(between(0, 1e12));
   line.add("--checkpoint-hist", o.checkpoint_hist, "How many of the best epochs' weights and states are kept")
       ->check(between(0, 1e6));

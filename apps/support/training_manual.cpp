@@ -31,7 +31,7 @@ void add_training_sections(CommandLine& line, const std::vector<Entry>& examples
   line.section("Exit status", {{"0", "All went well"},
                                {"1", "An error"},
                                {"2", "Wrong use"},
-                               {"130, 143", "Stopped by SIGINT or SIGTERM, after the run was saved"}});
+                               {"129, 130, 143", "Stopped by SIGHUP, SIGINT or SIGTERM, after the run was saved"}});
   line.section("See also", {{"check_dataset(1)", "tells what is in a data set"},
                             {"mixes(1)", "draws what policies do"},
                             {"validate(1)", "tests what was trained"},

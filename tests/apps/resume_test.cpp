@@ -221,12 +221,13 @@ TEST_CASE("a run goes on with its own data and its own state only") {
   CHECK(found.out.find("nothing to go on with") == std::string::npos);
 }
 
-TEST_CASE("SIGINT and SIGTERM save a run and say how it goes on") {
+TEST_CASE("SIGINT, SIGTERM and SIGHUP save a run and say how it goes on") {
   const Scratch scratch("signals");
   const std::string long_run =
       "--threads 1 --shapes-train 1000 --shapes-test 60 -b 20 --epochs 1 --model-ema --log-interval 1 ";
   run_whole(scratch, long_run);
-  for (const auto& [name, code] : {std::pair{std::string("INT"), 130}, {std::string("TERM"), 143}}) {
+  for (const auto& [name, code] :
+       {std::pair{std::string("INT"), 130}, {std::string("TERM"), 143}, {std::string("HUP"), 129}}) {
     const Outcome stopped =
         run_program("train_cifar", long_run + "--experiment " + name, scratch, ended_in_training_by(name));
     CHECK(stopped.exit_code == code);

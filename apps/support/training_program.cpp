@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <nlohmann/json.hpp>
 #include <optional>
 
 #include "apps/support/data_flags.h"
@@ -56,6 +57,18 @@ std::vector<std::string> configuration(const std::string& file, CommandLine& lin
     }
   }
   return all;
+}
+
+/// A UsageError where a value is not UTF-8, as what args.yaml and the state hold has to be.
+void require_utf8(const Arguments& arguments) {
+  for (const Argument& argument : arguments) {
+    const nlohmann::json value = argument.value;
+    try {
+      value.dump();
+    } catch (const nlohmann::json::type_error&) {
+      throw UsageError(engine::text("--", argument.name, ": is not UTF-8, and could not be kept in the run folder"));
+    }
+  }
 }
 
 /// Those that are not as before; both have all flags.
@@ -115,6 +128,7 @@ int run_training(int argc, char** argv, const char* name, const std::string& sum
       put_before(recalled(*before, fs::is_directory(resumed)));
     }
     line.parse(with_recipe(recipe, recipes, given));
+    require_utf8(line.values());
     if (!options.init_checkpoint.empty() && !before) nn::weight_info(options.init_checkpoint);  // before data
     for (const Recipe& one : recipes) {
       if (one.name == recipe && one.pretrained && options.init_checkpoint.empty()) {

@@ -389,6 +389,9 @@ TEST_CASE("a run can be repeated from its args.yaml, and the command line wins")
   refused("lr: 0.1\nepochs:\n", "bad.yaml:2: is not 'name: value'");
   refused("nesterov\n", "bad.yaml:1: is not 'name: value'");
   refused("lr: fast\n", "bad.yaml: --lr: 'fast' is not a number");
+  const Outcome latin = run_program("train_cifar", "--experiment \"$(printf 'f\\374r')\"", scratch);
+  CHECK(latin.exit_code == 2);
+  CHECK(latin.err == "train_cifar: --experiment: is not UTF-8, and could not be kept in the run folder\n");
   std::ofstream(scratch.path / "good.yaml")
       << "\xef\xbb\xbf---  # a comment\r\n\r\nmodel: \"linear\"  # another\r\n  \r\nwd: 0\r\n"
          "max-steps: 1\r\nshapes_train: 40\r\nshapes_test: 30\r\nexperiment: 'not this'\r\n...\r\n";

@@ -7,7 +7,6 @@
 
 #include <cerrno>
 #include <cstring>
-#include <fstream>
 
 #include "engine/error.h"
 
@@ -55,14 +54,19 @@ Descriptor::~Descriptor() {
 }
 
 std::string read_file(const std::filesystem::path& path, size_t most) {
-  std::error_code error;
-  const auto bytes = std::filesystem::file_size(path, error);
-  ENSURE(!error, path.string(), ": ", error.message());
+  const Descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};  // a pipe is refused, not waited for
+  struct stat about {};
+  ENSURE(file.number >= 0 && ::fstat(file.number, &about) == 0, path.string(), ": ", std::strerror(errno));
+  ENSURE(S_ISREG(about.st_mode), path.string(), ": ", S_ISDIR(about.st_mode) ? "is a folder" : "is not a regular file");
+  const auto bytes = static_cast<size_t>(about.st_size);
   ENSURE(bytes <= most, path.string(), ": ", bytes, " bytes are more than ", most);
   std::string content(bytes, '\0');
-  std::ifstream in(path, std::ios::binary);
-  in.read(content.data(), static_cast<std::streamsize>(bytes));
-  ENSURE(in, path.string(), ": cannot be read: ", std::strerror(errno));
+  for (size_t done = 0; done < bytes;) {
+    const ssize_t read = ::read(file.number, content.data() + done, bytes - done);
+    if (read < 0 && errno == EINTR) continue;
+    ENSURE(read > 0, path.string(), ": cannot be read: ", read < 0 ? std::strerror(errno) : "it became shorter");
+    done += static_cast<size_t>(read);
+  }
   return content;
 }
 

@@ -3,9 +3,9 @@
 #include <doctest/doctest.h>
 #include <sys/resource.h>
 
+#include <chrono>
 #include <cmath>
 #include <csignal>
-#include <ctime>
 #include <limits>
 #include <optional>
 #include <vector>
@@ -18,7 +18,8 @@ using namespace support;
 
 namespace {
 
-double now() { return static_cast<double>(std::time(nullptr)); }
+/// Not std::time, whose clock may be behind by a tick.
+double now() { return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count(); }
 
 }  // namespace
 

@@ -36,8 +36,8 @@ class Pool {
       const std::lock_guard lock(mutex_);
       usage_.live -= static_cast<int64_t>(bytes);
       usage_.held -= static_cast<int64_t>(bytes);
-      fail("out of memory: asked for ", (bytes + 1023) >> 10, " KiB with ", usage_.held >> 20,
-           " MiB already held; a smaller batch needs less");
+      throw OutOfMemory(text("out of memory: asked for ", (bytes + 1023) >> 10, " KiB with ", usage_.held >> 20,
+                             " MiB already held; a smaller batch needs less"));
     }
     if (large) madvise(block, bytes, MADV_HUGEPAGE);
     return static_cast<float*>(block);

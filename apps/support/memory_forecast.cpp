@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <fstream>
 #include <limits>
+#include <new>
 #include <optional>
 #include <sstream>
 
@@ -39,12 +40,49 @@ int64_t number_behind(const std::string& name, const fs::path& file) {
 /// A line of /proc/meminfo in bytes.
 int64_t system_memory(const std::string& name) { return 1024 * number_behind(name + ":", "/proc/meminfo"); }
 
-/// Bytes of address space, and of them in memory.
-std::pair<int64_t, int64_t> sizes() {
+/// Bytes of address space, of them in memory, and of it what is written to.
+struct Sizes {
+  int64_t all = 0, resident = 0, data = 0;
+};
+Sizes sizes() {
   std::ifstream in("/proc/self/statm");
-  int64_t pages = 0, resident = 0;
-  in >> pages >> resident;
-  return {pages * sysconf(_SC_PAGESIZE), resident * sysconf(_SC_PAGESIZE)};
+  Sizes pages;
+  int64_t shared = 0, code = 0, libraries = 0;
+  in >> pages.all >> pages.resident >> shared >> code >> libraries >> pages.data;
+  const int64_t page = sysconf(_SC_PAGESIZE);
+  return {page * pages.all, page * pages.resident, page * pages.data};
+}
+
+/// What the system would still give.
+int64_t memory_left() {
+  int64_t left = std::min(system_memory("MemAvailable") + system_memory("SwapFree"), memory_left_by_groups());
+  rlimit limit{};
+  if (getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY) {
+    left = std::min(left, static_cast<int64_t>(limit.rlim_cur) - sizes().all);
+  }
+  return std::max<int64_t>(0, left);
+}
+
+/// As long as it lives, an allocation that the system could not serve fails, where else the process would be killed.
+class AllocationLimit {
+ public:
+  AllocationLimit() {
+    getrlimit(RLIMIT_DATA, &before_);
+    rlimit limit = before_;
+    limit.rlim_cur = std::min<rlim_t>(before_.rlim_cur, static_cast<rlim_t>(sizes().data + memory_left()));
+    setrlimit(RLIMIT_DATA, &limit);
+  }
+  AllocationLimit(const AllocationLimit&) = delete;
+  AllocationLimit& operator=(const AllocationLimit&) = delete;
+  ~AllocationLimit() { setrlimit(RLIMIT_DATA, &before_); }
+
+ private:
+  rlimit before_{};
+};
+
+[[noreturn]] void fail_for_lack_of(const std::string& reach, int64_t images) {
+  engine::fail("not enough memory: a step with ", images, " images alone needs more than the ", reach,
+               " that can be had");
 }
 
 }  // namespace
@@ -55,25 +93,33 @@ int64_t forecast_memory(const TrainingFlags& given, const data::Dataset& train_s
   const auto held = [] { return engine::memory::usage().held; };
   const int64_t held_before = held(), small = std::min<int64_t>(4, flags.batch_size),
                 large = std::min<int64_t>(8, flags.batch_size);
+  const std::string reach = memory_size(memory_within_reach());
   double needed[2] = {};
   int64_t state = 0;  // what is saved, put together to be written
-  for (const int64_t size : {small, large}) {
+  try {
+    const AllocationLimit limit;
+    for (const int64_t size : {small, large}) {
+      engine::memory::release_unused();
+      Learner learner(flags, train_set);
+      learner.learn_from(data::first_batch(train_set, {.batch = size, .train = true, .seed = flags.seed}), 1);
+      learner.update(0);
+      needed[size == large] = static_cast<double>(held() - held_before);
+      state = 0;
+      for (const nn::Entry& entry : learner.tensors()) state += 4 * entry.variable.value().elements();
+    }
     engine::memory::release_unused();
-    Learner learner(flags, train_set);
-    learner.learn_from(data::first_batch(train_set, {.batch = size, .train = true, .seed = flags.seed}), 1);
-    learner.update(0);
-    needed[size == large] = static_cast<double>(held() - held_before);
-    state = 0;
-    for (const nn::Entry& entry : learner.tensors()) state += 4 * entry.variable.value().elements();
+  } catch (const engine::memory::OutOfMemory&) {
+    fail_for_lack_of(reach, large);
+  } catch (const std::bad_alloc&) {
+    fail_for_lack_of(reach, large);
   }
-  engine::memory::release_unused();
   const double each = large > small ? (needed[1] - needed[0]) / static_cast<double>(large - small) : 0;
   const int64_t waiting = 4 * 4 * flags.batch_size * 3 * train_set.size * train_set.size;  // batches of the loader
   return before + static_cast<int64_t>(needed[1] + each * static_cast<double>(flags.batch_size - large)) + waiting +
          state;
 }
 
-int64_t memory_in_use() { return sizes().second; }
+int64_t memory_in_use() { return sizes().resident; }
 
 int64_t most_memory_used() {
   rusage usage{};
@@ -102,14 +148,7 @@ int64_t memory_left_by_groups(const fs::path& groups, const fs::path& of_process
   return left;
 }
 
-int64_t memory_within_reach() {
-  int64_t left = std::min(system_memory("MemAvailable") + system_memory("SwapFree"), memory_left_by_groups());
-  rlimit limit{};
-  if (getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY) {
-    left = std::min(left, static_cast<int64_t>(limit.rlim_cur) - sizes().first);
-  }
-  return memory_in_use() + std::max<int64_t>(0, left);
-}
+int64_t memory_within_reach() { return memory_in_use() + memory_left(); }
 
 std::string memory_size(int64_t bytes) {
   const double mib = static_cast<double>(bytes) / (1 << 20);
@@ -118,8 +157,9 @@ std::string memory_size(int64_t bytes) {
 
 void require_memory(int64_t needed) {
   const int64_t reach = memory_within_reach();
-  ENSURE(needed <= reach, "not enough memory: this training needs about ", memory_size(needed), ", and ",
-         memory_size(reach), " can be had; a smaller --batch-size with --grad-accum-steps needs less");
+  ENSURE(needed + needed / 16 <= reach, "not enough memory: this training needs about ", memory_size(needed),
+         " and a little to spare, and ", memory_size(reach),
+         " can be had; a smaller --batch-size with --grad-accum-steps needs less");
 }
 
 }  // namespace apps

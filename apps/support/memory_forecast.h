@@ -10,7 +10,7 @@
 namespace apps {
 
 /// Bytes that a training will use at most, this program with its data sets among them. Found out by a step each with
-/// small parts of a batch; mostly within a tenth.
+/// small parts of a batch; mostly within a tenth. An Error where there is not even the memory for those.
 int64_t forecast_memory(const TrainingFlags& flags, const data::Dataset& train_set);
 
 /// Bytes that this program uses now, and the most it has used.
@@ -29,7 +29,7 @@ int64_t memory_left_by_groups(const std::filesystem::path& groups = "/sys/fs/cgr
 /// "1.25 GiB", or "37 MiB" where it is less than one.
 std::string memory_size(int64_t bytes);
 
-/// An Error where a training needs more memory than there is.
+/// An Error where a training needs more memory than there is, or so nearly all that the forecast may be wrong.
 void require_memory(int64_t needed);
 
 }  // namespace apps

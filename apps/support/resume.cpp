@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
+#include "engine/file.h"
 #include "engine/names.h"
 
 namespace apps {
@@ -79,6 +80,31 @@ void require_same_data(const fs::path& resumed, const json& before, const json& 
   }
 }
 
+/// An Error where a folder without a state holds more than a run that has come to none leaves behind.
+void require_nothing_lost(const fs::path& folder) {
+  std::error_code error;
+  const auto is_of_a_beginning = [&](const std::string& name) {
+    if (name == "summary.csv") {
+      const std::string rows = engine::read_file(folder / name);
+      return std::count(rows.begin(), rows.end(), '\n') <= 1;
+    }
+    return name == "args.yaml" || name == "env.json" || name == "metrics.jsonl" || name == "images" ||
+           name.starts_with("events.out.tfevents.") || name.ends_with(".tmp");
+  };
+  for (const fs::directory_entry& entry : fs::directory_iterator(folder, error)) {
+    const std::string name = entry.path().filename();
+    ENSURE(is_of_a_beginning(name), folder.string(), ": holds ", name,
+           ", but no state to go on from; choose another --experiment", way_out(folder));
+  }
+}
+
+/// An Error where a run is on none of the data sets.
+void require_one_of(const std::vector<std::string>& datasets, const fs::path& run) {
+  const std::string dataset = value_of(StateFiles(run).origin().arguments, "dataset");
+  ENSURE(std::find(datasets.begin(), datasets.end(), dataset) != datasets.end(), run.string(), ": is a run on ",
+         dataset, ", which another program trains on");
+}
+
 }  // namespace
 
 fs::path path_to_resume(const TrainingFlags& flags, const std::vector<std::string>& datasets) {
@@ -87,10 +113,15 @@ fs::path path_to_resume(const TrainingFlags& flags, const std::vector<std::strin
   if (flags.resume == "auto") {
     if (flags.experiment.empty()) return newest_run(flags.output, datasets);
     const fs::path folder = fs::path(flags.output) / flags.experiment;
-    return fs::is_directory(folder, error) ? folder : fs::path();
+    if (!fs::is_directory(folder, error)) return {};
+    if (has_state(folder)) require_one_of(datasets, folder);
+    else require_nothing_lost(folder);
+    return folder;
   }
   fs::path path = flags.resume;
-  ENSURE(has_state(path), path.string(), ": holds no state of a training to go on from");
+  ENSURE(fs::exists(path, error), path.string(), ": does not exist");
+  ENSURE(has_state(path), path.string(), ": holds no state of a training to go on from", way_out(path));
+  require_one_of(datasets, path);
   if (path.filename() == "next.state.safetensors" || path.filename() == "last.state.safetensors") {
     path = path.has_parent_path() ? path.parent_path() : ".";
   }

@@ -105,18 +105,6 @@ Position read(const fs::path& path, const nn::State& tensors) {
           at.at("failed"), at.at("troubles"), at.at("anchor"), at.at("rows"),   at.at("rows_elsewhere")};
 }
 
-/// Names a state of an epoch that was kept, to go on from where the newest ones are lost.
-std::string way_out(const fs::path& folder) {
-  fs::path newest;
-  std::error_code error;
-  for (const fs::directory_entry& entry : fs::directory_iterator(folder, error)) {
-    const std::string name = entry.path().filename();
-    if (!name.starts_with("checkpoint-") || !name.ends_with(ending)) continue;
-    if (newest.empty() || fs::last_write_time(newest, error) < entry.last_write_time(error)) newest = entry.path();
-  }
-  return newest.empty() ? "" : engine::text("; try --resume ", newest.string());
-}
-
 }  // namespace
 
 void StateFiles::save(const nn::State& tensors, const Position& p, const Origin& origin) const {
@@ -155,6 +143,17 @@ void StateFiles::save(const nn::State& tensors, const Position& p, const Origin&
 }
 
 bool has_state(const fs::path& path) { return !state_files(path).empty(); }
+
+std::string way_out(const fs::path& folder) {
+  fs::path newest;
+  std::error_code error;
+  for (const fs::directory_entry& entry : fs::directory_iterator(folder, error)) {
+    const std::string name = entry.path().filename();
+    if (!name.starts_with("checkpoint-") || !name.ends_with(ending)) continue;
+    if (newest.empty() || fs::last_write_time(newest, error) < entry.last_write_time(error)) newest = entry.path();
+  }
+  return newest.empty() ? "" : engine::text("; try --resume ", newest.string());
+}
 
 void link_state(const fs::path& folder, const std::string& name) {
   const fs::path last = folder / "last.state.safetensors", to = folder / (name + ending), fresh = to.string() + ".tmp";

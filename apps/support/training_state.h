@@ -31,6 +31,9 @@ struct Origin {
 /// Whether a folder holds a state to go on from, or a file is one by its name.
 bool has_state(const std::filesystem::path& path);
 
+/// "; try --resume ..." with the newest state of an epoch that a folder keeps, where the newest ones are lost.
+std::string way_out(const std::filesystem::path& folder);
+
 /// Keeps the newest state of a folder under another name, <name>.state.safetensors, at no cost where the file system
 /// has links.
 void link_state(const std::filesystem::path& folder, const std::string& name);

@@ -146,6 +146,24 @@ TEST_CASE("a run that goes back where numbers are not finite comes to the same b
   }
 }
 
+TEST_CASE("after a good stretch it is not the tenth trouble any more") {
+  const Scratch scratch("troubles");
+  const std::string exploding =
+      "--threads 1 --shapes-train 600 --shapes-test 60 -b 20 --epochs 3 --momentum 0 --lr 0.1 --wd 1000 --sched step "
+      "--decay-epochs 1 --decay-rate 0.001 --on-nan rollback ";
+  const Outcome run = run_program("train_cifar", exploding + "--experiment x", scratch);
+  REQUIRE_MESSAGE(run.exit_code == 0, run.err);
+  CHECK(run.err.find("step 20: ") != std::string::npos);
+  const auto position_of = [&](const char* name) {
+    const std::string state = content(scratch.path / "output/x" / name);
+    return state.substr(state.find("anchor") - 1, state.find("troubles") + 16 - state.find("anchor"));
+  };
+  const std::string first = position_of("checkpoint-1.state.safetensors");
+  CHECK_MESSAGE(first.find("troubles\\\":4") != std::string::npos, first);
+  CHECK(position_of("last.state.safetensors").find("troubles\\\":0") != std::string::npos);
+  CHECK(position_of("last.state.safetensors").find("failed\\\":30") != std::string::npos);
+}
+
 TEST_CASE("weights that give no finite logits any more do not take the place of the state before") {
   const Scratch scratch("unfit");
   const std::string exploding =
@@ -333,7 +351,30 @@ TEST_CASE("what cannot be resumed is refused in one line, and nothing is changed
   refused("--resume output/whole", 1,
           "is a state of version 9, and this is 2");  // it may be good: that before it does not take its place
 
-  // Where there is nothing to go on with, auto starts anew.
+  fs::remove(folder / "previous.state.safetensors"), fs::remove(state);  // of the epochs there are some left
+  const std::string kept =
+      "but no state to go on from; choose another --experiment; try --resume "
+      "output/whole/checkpoint-3.state.safetensors\n";
+  refused(short_run + "--experiment whole --resume auto", 1, kept);
+  refused("--resume output/whole", 1,
+          "holds no state of a training to go on from; try --resume output/whole/checkpoint-3.state.safetensors\n");
+  refused("--resume nothing", 1, "nothing: does not exist");
+  const Outcome other =
+      run_program("train_folder", "--data-dir . --resume output/whole/checkpoint-2.state.safetensors", scratch);
+  CHECK(other.exit_code == 1);
+  CHECK(other.err ==
+        "train_folder: output/whole/checkpoint-2.state.safetensors: is a run on shapes, which another "
+        "program trains on\n");
+  fs::create_directory(scratch.path / "output/mine");
+  std::ofstream(scratch.path / "output/mine/notes.txt") << "mine";
+  refused(short_run + "--experiment mine --resume auto", 1, "output/mine: holds notes.txt, but no state to go on from");
+
+  // Where there is nothing to go on with, auto starts anew; also where a run was killed before it came to anything.
+  fs::create_directories(scratch.path / "output/fresh/images");
+  for (const char* name : {"args.yaml", "summary.csv.tmp", "metrics.jsonl"}) {
+    std::ofstream(scratch.path / "output/fresh" / name) << "";
+  }
+  std::ofstream(scratch.path / "output/fresh/summary.csv") << "epoch,train_loss\n";
   const Outcome fresh = run_program("train_cifar", short_run + "--experiment fresh --resume auto", scratch);
   CHECK(fresh.exit_code == 0);
   CHECK((content(scratch.path / "output/fresh/last.safetensors") == weights));

@@ -138,8 +138,9 @@ class Training {
     if (saved_ != at_.step && what.empty()) save();
     if (!what.empty()) std::fprintf(stderr, "%s, when tested, is not finite: not saved\n", what.c_str());
     if (has_state(run_.path())) {
-      std::fprintf(stderr, "saved; goes on with: %s --resume %s\n", shell_word(program_invocation_name).c_str(),
-                   shell_word(run_.path()).c_str());
+      const std::string saved = saved_ == at_.step ? engine::text("saved after step ", at_.step, "; ") : "";
+      std::fprintf(stderr, "%sgoes on with: %s --resume %s\n", saved.c_str(),
+                   shell_word(program_invocation_name).c_str(), shell_word(run_.path()).c_str());
     }
     throw Interrupted{interrupted()};
   }
@@ -273,6 +274,10 @@ class Training {
     }
     if (flags_.quiet) return;
     if (flags_.resume == "auto" && at_.step == 0) std::printf("nothing to go on with: a new run begins\n\n");
+    if (at_.step > 0) {
+      std::printf("goes on after step %ld of %ld, in epoch %ld of %ld\n\n", at_.step, steps_, at_.epoch + 1,
+                  flags_.epochs);
+    }
     for (const Argument& argument : told) std::printf("%-18s %s\n", argument.name.c_str(), argument.value.c_str());
     std::printf("\n%s: %ld parameters; %s: %ld training and %ld test images, %zu classes\n", flags_.model.model.c_str(),
                 parameters, train_set_.name.c_str(), train_set_.count(), test_set_.count(), train_set_.classes.size());

@@ -266,7 +266,9 @@ CLI::Validator ending(const std::vector<std::string>& endings) {
 CLI::Validator folder_name() {
   return CLI::Validator(
       [](std::string& value) {
-        const bool good = !value.empty() && value.find('/') == std::string::npos && value != "." && value != "..";
+        const bool plain =
+            std::none_of(value.begin(), value.end(), [](unsigned char c) { return c < ' ' || c == '/'; });
+        const bool good = plain && !value.empty() && value != "." && value != "..";
         return good ? std::string() : "'" + value + "' is not the name of one folder";
       },
       "NAME");

@@ -1,5 +1,6 @@
 #include "apps/support/dry_run.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <map>
 
@@ -66,9 +67,10 @@ void dry_run(const TrainingFlags& flags, const data::Dataset& train_set) {
   const double epoch = seconds * static_cast<double>(loader.batches());
   std::printf("\nmemory: about %s will be used, %s can be had; these steps used %s\n", memory_size(forecast).c_str(),
               memory_size(memory_within_reach()).c_str(), memory_size(most_memory_used()).c_str());
-  std::printf("time: %s an epoch of %ld batches, %s for %ld epochs, evaluation not counted\n",
-              clock_time(epoch).c_str(), loader.batches(),
-              clock_time(epoch * static_cast<double>(flags.epochs)).c_str(), flags.epochs);
+  double batches = static_cast<double>(flags.epochs * loader.batches());
+  if (flags.max_steps > 0) batches = std::min(batches, static_cast<double>(flags.max_steps * flags.accumulate));
+  std::printf("time: %s an epoch of %ld batches, %s in all, evaluation not counted\n", clock_time(epoch).c_str(),
+              loader.batches(), clock_time(seconds * batches).c_str());
 }
 
 }  // namespace apps

@@ -1,6 +1,11 @@
 #include "apps/support/environment.h"
 
+#include <archive.h>
+#include <curl/curlver.h>
 #include <gnu/libc-version.h>
+#include <jconfig.h>
+#include <matio_pubconf.h>
+#include <openssl/opensslv.h>
 #include <spng.h>
 #include <sys/utsname.h>
 
@@ -24,6 +29,15 @@ constexpr const char* instructions = "AVX2";
 #else
 constexpr const char* instructions = "SSE2";
 #endif
+
+#ifdef __clang__
+constexpr const char* compiler = __VERSION__;
+#else
+constexpr const char* compiler = "gcc " __VERSION__;
+#endif
+
+#define in_quotes(name) quoted(name)
+#define quoted(name) #name
 
 /// A line of /proc/cpuinfo, such as "model name".
 std::string processor(const std::string& key) {
@@ -53,7 +67,7 @@ ordered_json environment(const data::Dataset& train_set, const data::Dataset& te
   utsname system{};
   uname(&system);
   return {{"revision", DEMIX_REVISION},
-          {"compiler", __VERSION__},
+          {"compiler", compiler},
           {"instructions", instructions},
           {"system", engine::text(system.sysname, " ", system.release, " ", system.machine)},
           {"processor", processor("model name")},
@@ -65,7 +79,12 @@ ordered_json environment(const data::Dataset& train_set, const data::Dataset& te
             {"cli11", CLI11_VERSION},
             {"nlohmann_json", engine::text(NLOHMANN_JSON_VERSION_MAJOR, ".", NLOHMANN_JSON_VERSION_MINOR, ".",
                                            NLOHMANN_JSON_VERSION_PATCH)},
-            {"libspng", spng_version_string()}}},
+            {"libspng", spng_version_string()},
+            {"libjpeg-turbo", in_quotes(LIBJPEG_TURBO_VERSION)},
+            {"matio", MATIO_VERSION_STR},
+            {"libarchive", ARCHIVE_VERSION_ONLY_STRING},
+            {"libcurl", LIBCURL_VERSION},
+            {"openssl", OPENSSL_VERSION_STR}}},
           {"data", {{"name", train_set.name}, {"train", describe(train_set)}, {"test", describe(test_set)}}}};
 }
 

@@ -16,8 +16,10 @@ std::string format(const char* pattern, Values... values) {
   return text;
 }
 
-/// A loss with four digits after the point, a huge one as a power of ten.
-inline std::string loss_text(double loss) { return format(std::abs(loss) < 1e4 ? "%.4f" : "%.3e", loss); }
+/// A loss in seven places: with four digits after the point, a large one with one, a huge one as a power of ten.
+inline std::string loss_text(double loss) {
+  return format(std::abs(loss) < 100 ? "%.4f" : std::abs(loss) < 1e5 ? "%.1f" : "%.1e", loss);
+}
 
 /// JSON on one line, or indented; of a name that is not UTF-8 what is wrong becomes a replacement character.
 inline std::string json_text(const nlohmann::ordered_json& json, int indent = -1) {

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <initializer_list>
 #include <iterator>
 
 #include "apps/support/format.h"
@@ -37,22 +38,20 @@ std::string clock_time(double seconds) {
 
 std::string progress_line(const StepReport& r, size_t columns) {
   const std::string epoch = format("%ld/%ld", r.epoch, r.epochs), step = format("%ld/%ld", r.step, r.steps),
-                    state = state_of(r),
-                    around_bar = format("epoch %s [] %s  %s", epoch.c_str(), step.c_str(), state.c_str());
-  if (around_bar.size() + 5 < columns) {
-    const size_t width = std::min<size_t>(20, columns - 1 - around_bar.size());
+                    loss = loss_text(r.loss), eta = clock_time(r.eta_seconds);
+  const double wait = 100 * r.data_wait;
+  const std::string few = format("%.0f/s  eta %s  wait %.0f%%", r.images_per_second, eta.c_str(), wait),
+                    some = format("loss %s  lr %.3g  %s", loss.c_str(), r.lr, few.c_str());
+  for (const auto& [name, state] : {std::pair{"epoch ", state_of(r)}, {"", some}}) {
+    const size_t used = format("%s%s [] %s  %s", name, epoch.c_str(), step.c_str(), state.c_str()).size();
+    if (used + 5 >= columns) continue;
+    const size_t width = std::min<size_t>(20, columns - 1 - used);
     const size_t done = width * static_cast<size_t>(r.step) / static_cast<size_t>(r.steps);
     const std::string bar = std::string(done, '#') + std::string(width - done, '.');
-    return format("epoch %s [%s] %s  %s", epoch.c_str(), bar.c_str(), step.c_str(), state.c_str());
+    return format("%s%s [%s] %s  %s", name, epoch.c_str(), bar.c_str(), step.c_str(), state.c_str());
   }
-  const std::string place = format("%s %s", epoch.c_str(), step.c_str()), loss = loss_text(r.loss),
-                    eta = clock_time(r.eta_seconds);
-  const double wait = 100 * r.data_wait;
-  const std::string lines[] = {format("%s  %s", place.c_str(), state.c_str()),
-                               format("%s  loss %s  lr %.3g  %.0f/s  eta %s  wait %.0f%%", place.c_str(), loss.c_str(),
-                                      r.lr, r.images_per_second, eta.c_str(), wait),
-                               format("%s  loss %s  %.0f/s  eta %s  wait %.0f%%", place.c_str(), loss.c_str(),
-                                      r.images_per_second, eta.c_str(), wait),
+  const std::string place = epoch + " " + step,
+                    lines[] = {place + "  " + some, format("%s  loss %s  %s", place.c_str(), loss.c_str(), few.c_str()),
                                format("%s  loss %s  eta %s", place.c_str(), loss.c_str(), eta.c_str()), place};
   const auto fits = [&](const std::string& line) { return line.size() < columns; };
   return *std::find_if(std::begin(lines), std::end(lines) - 1, fits);

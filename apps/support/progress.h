@@ -24,8 +24,8 @@ struct StepReport {
   double loss, lr, images_per_second, eta_seconds, data_wait;
 };
 
-/// It on one line of less than so many columns. Where there is not the room for all of it, the bar is shorter or left
-/// out, then words are, then numbers that matter less.
+/// It on one line of less than so many columns. Where there is not the room for all of it, the bar is shorter, then
+/// words are left out, then the bar, then numbers that matter less.
 std::string progress_line(const StepReport& report, size_t columns);
 
 /// Shows how training goes on stderr: one line that is redrawn where that is a terminal, else a line now and then.

@@ -357,7 +357,8 @@ std::string description_of(const RunRecord& run) {
   return out;
 }
 
-/// The names of the arguments that are not the same in all runs, of those that change what a training comes to.
+/// The names of the arguments that are not the same in all runs, of those that change what a training comes to and are
+/// not told beside a figure.
 std::vector<std::string> differing(const std::vector<RunRecord>& runs) {
   std::vector<std::string> names;
   for (const RunRecord& run : runs) {
@@ -367,7 +368,7 @@ std::vector<std::string> differing(const std::vector<RunRecord>& runs) {
         return std::find(other.arguments.begin(), other.arguments.end(), fact) != other.arguments.end();
       });
       const bool known = std::find(names.begin(), names.end(), name) != names.end();
-      if (!same && !known && !is_free(name)) names.push_back(name);
+      if (!same && !known && !is_free(name) && name != "epochs") names.push_back(name);
     }
   }
   return names;

@@ -106,9 +106,7 @@ std::string RunRecord::argument(const std::string& name) const {
 }
 
 std::string RunRecord::name() const {
-  const std::string experiment = argument("experiment");
-  return experiment.empty() ? fs::absolute(folder / "").lexically_normal().parent_path().filename().string()
-                            : experiment;
+  return fs::absolute(folder / "").lexically_normal().parent_path().filename().string();
 }
 
 RunRecord read_run(const fs::path& folder) {

@@ -30,7 +30,7 @@ struct RunRecord {
   Points column(const std::string& name) const;
   /// The value of an argument, or nothing.
   std::string argument(const std::string& name) const;
-  /// The experiment, or else the folder's name.
+  /// The folder's name, as it is now.
   std::string name() const;
 };
 

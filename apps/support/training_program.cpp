@@ -135,7 +135,7 @@ int run_training(int argc, char** argv, const char* name, const std::string& sum
       put_before(recalled(*before, fs::is_directory(resumed)));
     }
     line.parse(with_recipe(recipe, recipes, given));
-    require_utf8(line.values());
+    if (report.empty()) require_utf8(line.values());
     if (!options.init_checkpoint.empty() && !before) nn::weight_info(options.init_checkpoint);  // before data
     for (const Recipe& one : recipes) {
       if (one.name == recipe && one.pretrained && options.init_checkpoint.empty()) {

@@ -23,7 +23,7 @@ using engine::Tensor;
 using nlohmann::json;
 
 /// Changes whenever a state file of before could not be understood any more.
-constexpr const char* version = "2";
+constexpr const char* version = "3";
 
 /// A file that does not hold any more what was written to it.
 struct Damaged : engine::Error {

@@ -198,13 +198,14 @@ TEST_CASE("a comparison has a line for each run, and of the arguments only those
   const Scratch scratch("report5");
   const fs::path a = make_run(scratch, "first"), b = make_run(scratch, "second <b>");
   write_file(a / "args.yaml", "experiment: 'first'\nloss: 'ce'\nlr: 0.1\nsame: 'same value'\n");
-  write_file(b / "args.yaml",
-             "experiment: 'renamed since'\nloss: 'dm'\nlr: 0.1\nsame: 'same value'\nextra: 7\nworkers: 3\n");
+  write_file(
+      b / "args.yaml",
+      "experiment: 'renamed since'\nloss: 'dm'\nlr: 0.1\nsame: 'same value'\ndata_dir: 'cats'\nextra: 7\nworkers: 3\n");
   write_file(b / "summary.csv", header + "1,2.5,2.25,61.5,81.5,,,0.1\n");
   const std::string page = apps::comparison_page({a, b}), text = words(page);
   CHECK(has(text, " first second &lt;b&gt; best top-1 47.75 % epoch 2 61.50 % epoch 1 last top-1 46.50 % 61.50 % "));
   CHECK(has(text, " mixed top-1 33.25 % &ndash; "));
-  CHECK(has(text, " loss ce dm extra 7 Curves"));
+  CHECK(has(text, " loss ce dm data-dir cats extra 7 Curves"));
   for (const char* same : {"same", " lr ", "experiment", "renamed", "workers"}) {
     CAPTURE(same);
     CHECK_FALSE(has(text, same));

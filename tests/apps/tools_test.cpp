@@ -248,10 +248,11 @@ TEST_CASE("what cannot be printed is an error, and nothing is printed into a fil
            {"loss", "--help"},
            {"mixes", "--shapes-train 20 --output s.png"},
            {"train_cifar", "--model linear --shapes-train 40 --shapes-test 20 -b 20 --epochs 1 --experiment full"}}) {
-    const Outcome full = run_program(program, arguments, scratch, into_full);
-    CAPTURE(program);
+    const std::string name = program;
+    const Outcome full = run_program(name, arguments, scratch, into_full);
+    CAPTURE(name);
     CHECK(full.exit_code == 1);
-    CHECK_MESSAGE(full.err.ends_with(std::string(program) + ": what it printed could not all be written\n"), full.err);
+    CHECK_MESSAGE(full.err.ends_with(name + ": what it printed could not all be written\n"), full.err);
   }
   CHECK(content(scratch.path / "output/full/summary.csv").find("\n1,") != std::string::npos);
 

@@ -1,5 +1,6 @@
 #include "engine/memory.h"
 
+#include <malloc.h>
 #include <sys/mman.h>
 
 #include <algorithm>
@@ -56,6 +57,7 @@ class Pool {
       usage_.held -= static_cast<int64_t>(bytes * blocks.size());
       blocks.clear();
     }
+    malloc_trim(0);  // else the C library keeps what it had no own mapping for
   }
 
   Usage usage() {

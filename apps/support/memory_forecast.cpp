@@ -94,7 +94,7 @@ int64_t forecast_memory(const TrainingFlags& given, const data::Dataset& train_s
   const int64_t before = memory_in_use();
   const auto held = [] { return engine::memory::usage().held; };
   const int64_t held_before = held(), small = std::min<int64_t>(4, flags.batch_size),
-                large = std::min<int64_t>(8, flags.batch_size);
+                large = std::min<int64_t>(16, flags.batch_size);
   const std::string reach = memory_size(memory_within_reach());
   double needed[2] = {};
   int64_t state = 0;                                                    // what is saved, put together to be written
@@ -104,8 +104,11 @@ int64_t forecast_memory(const TrainingFlags& given, const data::Dataset& train_s
     for (const int64_t size : {small, large}) {
       engine::memory::release_unused();
       Learner learner(flags, train_set);
-      learner.learn_from(data::first_batch(train_set, {.batch = size, .train = true, .seed = flags.seed}), 1);
-      learner.update(0);
+      const data::Batch batch = data::first_batch(train_set, {.batch = size, .train = true, .seed = flags.seed});
+      for (int step = 0; step < 3; ++step) {  // how many blocks threads need at once differs from step to step
+        learner.learn_from(batch, 1);
+        learner.update(0);
+      }
       needed[size == large] = static_cast<double>(held() - held_before);
       state = 0;
       for (const nn::Entry& entry : learner.tensors()) state += 4 * entry.variable.value().elements();

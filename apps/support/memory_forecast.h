@@ -9,7 +9,7 @@
 
 namespace apps {
 
-/// Bytes that a training will use at most, this program with its data sets among them. Found out by a step each with
+/// Bytes that a training will use at most, this program with its data sets among them. Found out by some steps with
 /// small parts of a batch; mostly within a tenth. An Error where there is not even the memory for those.
 int64_t forecast_memory(const TrainingFlags& flags, const data::Dataset& train_set);
 

@@ -579,7 +579,7 @@ TEST_CASE("a run ends with pictures of what the network sees, and --report makes
 TEST_CASE("a training that needs more memory than there is says so in one line, and makes no folder") {
   const Scratch scratch("memory");
   for (const auto& [limit, told] :
-       {std::pair{"150000", "train_cifar: not enough memory: a step with 8 images alone needs more than the "},
+       {std::pair{"150000", "train_cifar: not enough memory: a step with 16 images alone needs more than the "},
         {"900000", "train_cifar: not enough memory: this training needs about "}}) {
     const Outcome run = run_program("train_cifar", "--model resnet18 -b 512 --threads 2 --shapes-train 600", scratch,
                                     std::string("sh -c 'ulimit -v ") + limit + "; exec \"$0\" \"$@\"'");

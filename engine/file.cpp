@@ -38,8 +38,8 @@ int open_alone(const std::filesystem::path& path) {
   for (;;) {
     const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
     if (file < 0) return file;
-    struct stat mine {
-    }, there{};
+    struct stat mine {};
+    struct stat there {};
     while (::flock(file, LOCK_EX) != 0 && errno == EINTR) continue;
     ::fstat(file, &mine);
     if (::stat(path.c_str(), &there) == 0 && mine.st_ino == there.st_ino && mine.st_dev == there.st_dev) return file;

@@ -15,8 +15,8 @@ struct OutOfMemory : Error {
 
 /// A block of `count` floats from the pool, uninitialised, aligned to 64 bytes (2 MiB and huge pages where it is that
 /// large). When its last owner lets go it returns to the pool, which keeps a list for every exact size: training asks
-/// for the same sizes in every step, so the pool stops growing after the first ones. Thread-safe.
-/// Throws OutOfMemory.
+/// for the same sizes in every step, so the pool stops growing after the first ones. Thread-safe. Throws
+/// OutOfMemory.
 std::shared_ptr<float[]> allocate(int64_t count);
 
 /// Bytes in use now, the most that were in use at once, and bytes the pool holds, in use or not.

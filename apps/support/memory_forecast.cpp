@@ -97,8 +97,9 @@ int64_t forecast_memory(const TrainingFlags& given, const data::Dataset& train_s
                 large = std::min<int64_t>(16, flags.batch_size);
   const std::string reach = memory_size(memory_within_reach());
   double needed[2] = {};
-  int64_t state = 0;                                                    // what is saved, put together to be written
-  engine::parallel_for(engine::threads(), 1, [](int64_t, int64_t) {});  // starts them, whose stacks would count as well
+  int64_t state = 0;  // what is saved, put together to be written
+  // Starts the threads, whose stacks would count as well.
+  engine::parallel_for(engine::threads(), 1, [](int64_t, int64_t) {});
   try {
     const AllocationLimit limit;
     for (const int64_t size : {small, large}) {

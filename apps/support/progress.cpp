@@ -43,12 +43,12 @@ std::string progress_line(const StepReport& r, size_t columns) {
   const std::string few = format("%.0f/s  eta %s  wait %.0f%%", r.images_per_second, eta.c_str(), wait),
                     some = format("loss %s  lr %.3g  %s", loss.c_str(), r.lr, few.c_str());
   for (const auto& [name, state] : {std::pair{"epoch ", state_of(r)}, {"", some}}) {
-    const size_t used = format("%s%s [] %s  %s", name, epoch.c_str(), step.c_str(), state.c_str()).size();
+    const std::string before = name + epoch + " [", behind = "] " + step + "  " + state;
+    const size_t used = before.size() + behind.size();
     if (used + 5 >= columns) continue;
     const size_t width = std::min<size_t>(20, columns - 1 - used);
     const size_t done = width * static_cast<size_t>(r.step) / static_cast<size_t>(r.steps);
-    const std::string bar = std::string(done, '#') + std::string(width - done, '.');
-    return format("%s%s [%s] %s  %s", name, epoch.c_str(), bar.c_str(), step.c_str(), state.c_str());
+    return before + std::string(done, '#') + std::string(width - done, '.') + behind;
   }
   const std::string place = epoch + " " + step,
                     lines[] = {place + "  " + some, format("%s  loss %s  %s", place.c_str(), loss.c_str(), few.c_str()),

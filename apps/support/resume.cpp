@@ -30,6 +30,13 @@ bool is_same(const std::string& a, const std::string& b) {
   return a == b || (number(a, x) && number(b, y) && x == y);
 }
 
+/// The data set that a run is on.
+std::string dataset_of(const fs::path& run) { return value_of(StateFiles(run).origin().arguments, "dataset"); }
+
+bool is_among(const std::string& name, const std::vector<std::string>& names) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
 /// The newest run on one of the data sets.
 fs::path newest_run(const fs::path& output, const std::vector<std::string>& datasets) {
   std::vector<std::pair<fs::file_time_type, fs::path>> runs;
@@ -41,8 +48,7 @@ fs::path newest_run(const fs::path& output, const std::vector<std::string>& data
   }
   std::sort(runs.rbegin(), runs.rend());
   for (const auto& [time, path] : runs) {
-    const std::string dataset = value_of(StateFiles(path).origin().arguments, "dataset");
-    if (std::find(datasets.begin(), datasets.end(), dataset) != datasets.end()) return path;
+    if (is_among(dataset_of(path), datasets)) return path;
   }
   return {};
 }
@@ -100,9 +106,8 @@ void require_nothing_lost(const fs::path& folder) {
 
 /// An Error where a run is on none of the data sets.
 void require_one_of(const std::vector<std::string>& datasets, const fs::path& run) {
-  const std::string dataset = value_of(StateFiles(run).origin().arguments, "dataset");
-  ENSURE(std::find(datasets.begin(), datasets.end(), dataset) != datasets.end(), run.string(), ": is a run on ",
-         dataset, ", which another program trains on");
+  const std::string dataset = dataset_of(run);
+  ENSURE(is_among(dataset, datasets), run.string(), ": is a run on ", dataset, ", which another program trains on");
 }
 
 }  // namespace

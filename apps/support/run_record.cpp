@@ -77,7 +77,8 @@ void read_metrics(const fs::path& path, RunRecord& run) {
     const double step = number("step");
     for (const auto& [name, points] :
          {std::pair{"loss", &run.loss}, {"lr", &run.lr}, {"images_per_second", &run.speed}}) {
-      if (is_plain(step) && is_plain(number(name))) points->emplace_back(step, number(name));
+      const double value = number(name);
+      if (is_plain(step) && is_plain(value)) points->emplace_back(step, value);
     }
   }
 }

@@ -105,6 +105,32 @@ void multiply(const Gather& gather, const Tensor& weights, bool accumulate, Pref
   }
 }
 
+/// A sum waits for the one before it, so several taps are summed by turns, as many as fit the registers.
+template <int Size>
+constexpr int taps_together = Size <= 8 ? 3 : 1;
+
+/// sums (Taps, Size, lanes) += the products of the slopes of all gathered pixels, `stride` apart, with the pixels'
+/// channels from `block` on, for taps from `tap` on.
+template <int Size, int Taps>
+void add_tap_slopes(const Gather& gather, int64_t tap, const float* slopes, int64_t stride, int64_t block,
+                    float* sums) {
+  const int64_t pixels = gather.pixels();
+  const float* const* source = gather.source.data() + tap * pixels;
+  Vector sum[Taps * Size];
+#pragma GCC unroll 24
+  for (int i = 0; i < Taps * Size; ++i) sum[i] = load(sums + i * lanes);
+  for (int64_t p = 0; p < pixels; ++p, slopes += stride) {
+    const Vector slope = load(slopes);
+#pragma GCC unroll 3
+    for (int t = 0; t < Taps; ++t) {
+      add_slopes<Size>(sum + t * Size, slope, load(source[t * pixels + p] + block),
+                       std::make_integer_sequence<int, Size>());
+    }
+  }
+#pragma GCC unroll 24
+  for (int i = 0; i < Taps * Size; ++i) store(sums + i * lanes, sum[i]);
+}
+
 }  // namespace
 
 bool fits(const Shape& weight, const Conv2dSpec& spec, int64_t largest_group) {
@@ -152,20 +178,17 @@ void backward_weight(const Tensor& dy, const Tensor& x, const Conv2dSpec& spec, 
       NextBlock ahead(x, dy, end, std::min(stop, end + gather_pixels), pixels, channels / lanes * taps);
       with_size(size, [&]<int Size>() {
         for (int64_t block = 0; block < channels; block += lanes) {
-          for (int64_t tap = 0; tap < taps; ++tap) {
+          const float* slopes = dy.data() + begin * channels + block;
+          const auto add = [&]<int Taps>(int64_t tap) {
             ahead.next();
-            float* to = part_sums + (block / lanes * taps + tap) * Size * lanes;
-            Vector sum[Size];
-#pragma GCC unroll 16
-            for (int j = 0; j < Size; ++j) sum[j] = load(to + j * lanes);
-            const float* const* source = gather.source.data() + tap * gather.pixels();
-            const float* slopes = dy.data() + begin * channels + block;
-            for (int64_t p = 0; p < gather.pixels(); ++p, slopes += channels) {
-              add_slopes<Size>(sum, load(slopes), load(source[p] + block), std::make_integer_sequence<int, Size>());
-            }
-#pragma GCC unroll 16
-            for (int j = 0; j < Size; ++j) store(to + j * lanes, sum[j]);
+            add_tap_slopes<Size, Taps>(gather, tap, slopes, channels, block,
+                                       part_sums + (block / lanes * taps + tap) * Size * lanes);
+          };
+          int64_t tap = 0;
+          for (; tap + taps_together<Size> <= taps; tap += taps_together<Size>) {
+            add.template operator()<taps_together<Size>>(tap);
           }
+          for (; tap < taps; ++tap) add.template operator()<1>(tap);
         }
       });
     }

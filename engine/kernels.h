@@ -58,8 +58,8 @@ struct AdamSpec {
 KERNEL(add, const Tensor& a, const Tensor& b, Tensor& y)
 // y = max(x, 0); in place
 KERNEL(relu, const Tensor& x, Tensor& y)
-// dx = dy where y > 0, else leak dy; in place
-KERNEL(relu_backward, const Tensor& dy, const Tensor& y, float leak, Tensor& dx)
+// dx = dy where y > 0, else 0; in place
+KERNEL(relu_backward, const Tensor& dy, const Tensor& y, Tensor& dx)
 // y = factor x; in place
 KERNEL(scale, const Tensor& x, float factor, Tensor& y)
 
@@ -83,10 +83,12 @@ KERNEL(batch_norm_train, const Tensor& x, const Tensor& residual, const Tensor& 
 // with the running statistics; writes inv_std = 1 / sqrt(running_var + eps)
 KERNEL(batch_norm_eval, const Tensor& x, const Tensor& residual, const Tensor& gamma, const Tensor& beta,
        const BatchNormSpec& spec, const Tensor& running_mean, const Tensor& running_var, Tensor& y, Tensor& inv_std)
-// back through either, but for the residual: `batch_statistics` says whether mean and inv_std were computed from x
-KERNEL(batch_norm_backward, const Tensor& dy, const Tensor& x, const Tensor& gamma, const Tensor& beta,
+// back through either: `batch_statistics` says whether mean and inv_std were computed from x. y and dresidual are
+// defined where a residual was added and a ReLU follows; dresidual may be the same memory as dy. (Without a residual
+// the sign of y is known from x, and without a ReLU the gradient of the residual is dy.)
+KERNEL(batch_norm_backward, const Tensor& dy, const Tensor& x, const Tensor& y, const Tensor& gamma, const Tensor& beta,
        const Tensor& mean, const Tensor& inv_std, const BatchNormSpec& spec, bool batch_statistics, Tensor& dx,
-       Tensor& dgamma, Tensor& dbeta)
+       Tensor& dresidual, Tensor& dgamma, Tensor& dbeta)
 
 // Fully connected: x (n, ic), weight (oc, ic), bias (oc), y (n, oc).
 

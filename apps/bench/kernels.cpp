@@ -119,13 +119,15 @@ const std::vector<KernelEntry>& kernels() {
            const Tensor c = Tensor::full({x.shape().last()}, 1);
            return Call{"", 9.0 * static_cast<double>(x.elements()), bytes_of({&x, &x, &x}),
                        [x, c, dx = x.clone(), dy = x.clone(), dg = c.clone(), db = c.clone()]() mutable {
-                         engine::kernel::batch_norm_backward(dy, x, c, c, c, c, {.relu = true}, true, dx, dg, db);
+                         Tensor none;
+                         engine::kernel::batch_norm_backward(dy, x, {}, c, c, c, c, {.relu = true}, true, dx, none, dg,
+                                                             db);
                        }};
          });
        }},
       {"relu", elementwise<2, [](Tensor& x, Tensor& y, Tensor&) { engine::kernel::relu(x, y); }>},
       {"relu_backward",
-       elementwise<3, [](Tensor& dy, Tensor& y, Tensor& dx) { engine::kernel::relu_backward(dy, y, 0, dx); }>},
+       elementwise<3, [](Tensor& dy, Tensor& y, Tensor& dx) { engine::kernel::relu_backward(dy, y, dx); }>},
       {"add", elementwise<3, [](Tensor& a, Tensor& b, Tensor& y) { engine::kernel::add(a, b, y); }>},
       {"global_avg_pool",
        [](const Options& o) {

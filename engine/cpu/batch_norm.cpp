@@ -9,7 +9,7 @@
 
 // All of it is bound by memory: what counts is how often a tensor is read or written. Forward reads x twice, and a
 // residual once, and writes y; ReLU costs nothing more. Backward reads x and dy twice and writes dx; where dy has to be
-// masked by a ReLU, the sign is recomputed from x rather than read from y.
+// masked by a ReLU, the sign is recomputed from x rather than read from y, unless a residual had its part in it.
 namespace engine::cpu {
 namespace {
 
@@ -172,15 +172,15 @@ void apply_runs(int64_t count, const float* x, const float* residual, const floa
   });
 }
 
-/// dy, or what a ReLU lets through of it.
+/// dy, or what a ReLU with the output y lets through of it.
 template <After after, class T>
-T masked(T dy, T x, T scale, T shift, float leak) {
+T masked(T dy, T y, float leak) {
   if constexpr (after == After::nothing) return dy;
-  else if constexpr (after == After::relu) return x * scale + shift > 0 ? dy : T{};
-  else return x * scale + shift > 0 ? dy : leak * dy;
+  else if constexpr (after == After::relu) return y > 0 ? dy : T{};
+  else return y > 0 ? dy : leak * dy;
 }
 
-/// Adds dy and dy (x - mean) to the sums.
+/// Adds dy and dy (x - mean) to the sums, where dy is masked by x scale + shift.
 template <After after, int R>
 void add_runs(int64_t count, const float* dy, const float* x, const float* scale, const float* shift, float leak,
               const float* mean, float* slopes, float* products) {
@@ -188,9 +188,29 @@ void add_runs(int64_t count, const float* dy, const float* x, const float* scale
     const T by = get<T>(scale + k), add = get<T>(shift + k), m = get<T>(mean + k);
     T slope = get<T>(slopes + k), product = get<T>(products + k);
     for (int r = 0; r < R; ++r) {
-      const T value = get<T>(x + r * count + k), g = masked<after>(get<T>(dy + r * count + k), value, by, add, leak);
+      const T value = get<T>(x + r * count + k);
+      const T g = masked<after>(get<T>(dy + r * count + k), value * by + add, leak);
       slope += g;
       product += g * (value - m);
+    }
+    put(slopes + k, slope);
+    put(products + k, product);
+  });
+}
+
+/// The same where dy is masked by y, and written as the residual's gradient.
+template <After after, int R>
+void add_residual_runs(int64_t count, const float* dy, const float* x, const float* y, float leak, const float* mean,
+                       float* slopes, float* products, float* dresidual) {
+  for_numbers(count, [&]<class T>(int64_t k) {
+    const T m = get<T>(mean + k);
+    T slope = get<T>(slopes + k), product = get<T>(products + k);
+    for (int r = 0; r < R; ++r) {
+      const int64_t i = r * count + k;
+      const T g = masked<after>(get<T>(dy + i), get<T>(y + i), leak);
+      put(dresidual + i, g);
+      slope += g;
+      product += g * (get<T>(x + i) - m);
     }
     put(slopes + k, slope);
     put(products + k, product);
@@ -206,7 +226,7 @@ void backward_runs(int64_t count, const float* dy, const float* x, const float* 
     const T slope = get<T>(by_x + k), offset = get<T>(constant + k);
     for (int r = 0; r < R; ++r) {
       const int64_t i = r * count + k;
-      const T value = get<T>(x + i), g = masked<after>(get<T>(dy + i), value, by, add, leak);
+      const T value = get<T>(x + i), g = masked<after>(get<T>(dy + i), value * by + add, leak);
       result.put(dx + i, g * by + ((value - m) * slope + offset));
     }
   });
@@ -276,21 +296,27 @@ void batch_norm_eval(const Tensor& x, const Tensor& residual, const Tensor& gamm
   apply(x, residual, Affine(gamma, beta, running_mean, inv_std), spec, y);
 }
 
-void batch_norm_backward(const Tensor& dy, const Tensor& x, const Tensor& gamma, const Tensor& beta, const Tensor& mean,
-                         const Tensor& inv_std, const BatchNormSpec& spec, bool batch_statistics, Tensor& dx,
-                         Tensor& dgamma, Tensor& dbeta) {
+void batch_norm_backward(const Tensor& dy, const Tensor& x, const Tensor& y, const Tensor& gamma, const Tensor& beta,
+                         const Tensor& mean, const Tensor& inv_std, const BatchNormSpec& spec, bool batch_statistics,
+                         Tensor& dx, Tensor& dresidual, Tensor& dgamma, Tensor& dbeta) {
   const int64_t c = x.shape().last(), pixels = x.elements() / c;
   const Affine affine(gamma, beta, mean, inv_std);
   const std::vector<float> means = repeat(mean.data(), c);
   const float *scale = affine.scale.data(), *shift = affine.shift.data(), *m = means.data();
+  const bool residual = dresidual.defined();
 
   Sums slopes(pixels, c), products(pixels, c);  // sums of dy and of dy (x - mean)
   with_after(spec, [&]<After after>() {
     parallel_for(pixels, slopes.chunk, [&](int64_t begin, int64_t end) {
       std::vector<float> slope(static_cast<size_t>(run_length(c))), product(slope);
       for_runs(begin, end, c, [&]<int R>(int64_t i, int64_t count) {
-        add_runs<after, R>(count, dy.data() + i, x.data() + i, scale, shift, spec.leak, m, slope.data(),
-                           product.data());
+        const float *g = dy.data() + i, *value = x.data() + i;
+        if (residual) {
+          add_residual_runs<after, R>(count, g, value, y.data() + i, spec.leak, m, slope.data(), product.data(),
+                                      dresidual.data() + i);
+        } else {
+          add_runs<after, R>(count, g, value, scale, shift, spec.leak, m, slope.data(), product.data());
+        }
       });
       fold(slope, c, slopes.row_of(begin));
       fold(product, c, products.row_of(begin));
@@ -314,10 +340,11 @@ void batch_norm_backward(const Tensor& dy, const Tensor& x, const Tensor& gamma,
   });
   by_x = repeat(by_x.data(), c);
   constant = repeat(constant.data(), c);
-  with_after(spec, [&]<After after>() {
+  const float* slope = residual ? dresidual.data() : dy.data();  // a residual's gradient is masked already
+  with_after(residual ? BatchNormSpec{} : spec, [&]<After after>() {
     parallel_for(pixels, pixels_per_chunk(c), [&](int64_t begin, int64_t end) {
       for_runs(begin, end, c, [&]<int R>(int64_t i, int64_t count) {
-        backward_runs<after, R>(count, dy.data() + i, x.data() + i, scale, shift, spec.leak, m, by_x.data(),
+        backward_runs<after, R>(count, slope + i, x.data() + i, scale, shift, spec.leak, m, by_x.data(),
                                 constant.data(), dx.data() + i, Result(dx));
       });
     });

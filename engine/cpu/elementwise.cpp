@@ -24,14 +24,13 @@ void relu(const Tensor& x, Tensor& y) {
   });
 }
 
-void relu_backward(const Tensor& dy, const Tensor& y, float leak, Tensor& dx) {
+void relu_backward(const Tensor& dy, const Tensor& y, Tensor& dx) {
   const float *pdy = dy.data(), *py = y.data();
   float* pdx = dx.data();
   parallel_for(dx.elements(), grain, [=](int64_t begin, int64_t end) {
-    const float below = leak;  // a copy of its own, which no write to dx can change
     for (int64_t i = begin; i < end; ++i) {
-      const float share = py[i] > 0 ? 1 : below;  // a factor chosen, so that the loop has no branch
-      pdx[i] = share * pdy[i];
+      const float slope = pdy[i];  // read in any case, so that the loop has no branch
+      pdx[i] = py[i] > 0 ? slope : 0;
     }
   });
 }

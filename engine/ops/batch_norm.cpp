@@ -30,17 +30,13 @@ Variable batch_norm(const Variable& x, const Variable& gamma, const Variable& be
   return record("batch_norm", y, {x, gamma, beta, residual},
                 [x = x.value(), gamma = gamma.value(), beta = beta.value(), mean, inv_std, train, spec, masked,
                  y = masked ? y : Tensor()](const Tensor& dy, Gradients& dx) {
-                  const bool reusable = masked && dy.unique();  // nobody else will look at dy
-                  Tensor slope = masked && !reusable ? Tensor(dy.shape(), dy.device()) : dy;
-                  BatchNormSpec rest = spec;
-                  if (masked) {
-                    kernel::relu_backward(dy, y, spec.leak, slope);
-                    rest.relu = false;
-                  }
-                  dx.give(3, slope);
+                  Tensor dresidual;
+                  if (masked) dresidual = dy.unique() ? dy : Tensor(dy.shape(), dy.device());
                   Tensor dgamma(gamma.shape(), x.device()), dbeta(gamma.shape(), x.device());
                   Tensor dvalue(x.shape(), x.device());
-                  kernel::batch_norm_backward(slope, x, gamma, beta, mean, inv_std, rest, train, dvalue, dgamma, dbeta);
+                  kernel::batch_norm_backward(dy, x, y, gamma, beta, mean, inv_std, spec, train, dvalue, dresidual,
+                                              dgamma, dbeta);
+                  dx.give(3, masked ? std::move(dresidual) : dy);
                   dx.give(0, std::move(dvalue));
                   dx.give(1, std::move(dgamma));
                   dx.give(2, std::move(dbeta));

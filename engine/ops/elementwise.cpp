@@ -16,7 +16,7 @@ Variable relu(const Variable& x) {
   Tensor y(x.shape(), x.value().device());
   kernel::relu(x.value(), y);
   return record("relu", y, {x}, [y](const Tensor& dy, Gradients& dx) {
-    dx.add(0, y.shape(), [&](Tensor& g) { kernel::relu_backward(dy, y, 0, g); });
+    dx.add(0, y.shape(), [&](Tensor& g) { kernel::relu_backward(dy, y, g); });
   });
 }
 

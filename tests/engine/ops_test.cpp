@@ -139,7 +139,7 @@ TEST_CASE("kernels give the same result in place where their contract allows it"
   };
   check("add", [&](const Tensor& x, Tensor& y) { engine::kernel::add(x, b, y); });
   check("relu", [&](const Tensor& x, Tensor& y) { engine::kernel::relu(x, y); });
-  check("relu_backward", [&](const Tensor& x, Tensor& y) { engine::kernel::relu_backward(x, b, 0, y); });
+  check("relu_backward", [&](const Tensor& x, Tensor& y) { engine::kernel::relu_backward(x, b, y); });
   check("scale", [&](const Tensor& x, Tensor& y) { engine::kernel::scale(x, 3, y); });
   check("log_softmax", [&](const Tensor& x, Tensor& y) { engine::kernel::log_softmax(x, y); });
 }
@@ -294,13 +294,13 @@ TEST_CASE("element-wise kernels are right over several chunks") {
   Tensor sum(a.shape()), positive(a.shape()), masked(a.shape()), scaled(a.shape());
   engine::kernel::add(a, b, sum);
   engine::kernel::relu(a, positive);
-  engine::kernel::relu_backward(b, positive, 0.25f, masked);
+  engine::kernel::relu_backward(b, positive, masked);
   engine::kernel::scale(a, 3, scaled);
   bool right = true;
   for (int64_t i = 0; i < 70000; ++i) {
     const float x = a.data()[i], y = b.data()[i];
     right = right && sum.data()[i] == x + y && positive.data()[i] == (x > 0 ? x : 0) &&
-            masked.data()[i] == (x > 0 ? y : y / 4) && scaled.data()[i] == 3 * x;
+            masked.data()[i] == (x > 0 ? y : 0) && scaled.data()[i] == 3 * x;
   }
   CHECK(right);
 }

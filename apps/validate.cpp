@@ -6,6 +6,7 @@
 #include "apps/support/checkpoint.h"
 #include "apps/support/confusion.h"
 #include "apps/support/data_flags.h"
+#include "apps/support/device_flag.h"
 #include "apps/support/evaluation.h"
 #include "apps/support/format.h"
 #include "apps/support/model_flags.h"
@@ -65,7 +66,7 @@ void write_results(const std::string& path, const ordered_json& results) {
 /// Tests a network whose weights are in a file: accuracy, loss, speed, and what is taken for what.
 int main(int argc, char** argv) {
   return apps::run_program("validate", [&] {
-    std::string checkpoint, results_file, confusion_file, predictions_file;
+    std::string device = "cpu", checkpoint, results_file, confusion_file, predictions_file;
     data::Split split = data::Split::test;
     int64_t batch_size = 128;
     int threads = 0, workers = 1;
@@ -99,6 +100,7 @@ int main(int argc, char** argv) {
     line.group("Machine");
     line.add("-b,--batch-size", batch_size, "Images at a time")->check(apps::between(1, 1e6));
     line.add("--threads", threads, "Computing threads; 0: all cores")->check(apps::between(0, 1024));
+    apps::add_device_flag(line, device);
     line.add("-j,--workers", workers, "Threads that prepare data; 0: none")->check(apps::between(0, 256));
 
     std::vector<std::string> arguments(argv + 1, argv + argc);
@@ -123,6 +125,7 @@ int main(int argc, char** argv) {
     }
     if (model.model.empty())
       throw apps::UsageError(checkpoint + " does not say which network it is for: --model is needed");
+    engine::require_device(apps::device_named(device));
     engine::set_threads(threads == 0 ? engine::threads() : threads);
 
     const data::Dataset set = load(pictures, split);
@@ -132,6 +135,7 @@ int main(int argc, char** argv) {
            classes);
     const auto network = make_network(model, classes, set.size, 0);
     nn::load_weights(*network, checkpoint);
+    move_to(*network, apps::device_named(device));
 
     data::Loader loader(set, {.batch = batch_size, .train = false, .workers = workers});
     apps::Confusion confusion(set.classes);

@@ -1,12 +1,26 @@
 #pragma once
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "engine/tensor.h"
 
-/// Declares engine::cpu::name and makes it known as engine::kernel::name, the name that ops call. A second backend
-/// declares its own name here too and turns the using-declaration into a choice by the first tensor's device.
+/// Declares engine::cpu::name and, in a build with CUDA, engine::cuda::name, and makes them known as
+/// engine::kernel::name, the name that ops call: that of the first tensor's device. All other tensors must be on the
+/// same one.
+#ifdef DEMIX_CUDA
+#define KERNEL(name, ...)                                  \
+  namespace cpu {                                          \
+  void name(__VA_ARGS__);                                  \
+  }                                                        \
+  namespace cuda {                                         \
+  void name(__VA_ARGS__);                                  \
+  }                                                        \
+  namespace kernel {                                       \
+  inline constexpr ByDevice name{&cpu::name, &cuda::name}; \
+  }
+#else
 #define KERNEL(name, ...) \
   namespace cpu {         \
   void name(__VA_ARGS__); \
@@ -14,6 +28,24 @@
   namespace kernel {      \
   using cpu::name;        \
   }
+#endif
+
+namespace engine::kernel {
+
+/// A kernel of each backend, called by the device of the first tensor.
+template <class... Rest>
+struct ByDevice {
+  using Kernel = void (*)(const Tensor& first, Rest... rest);
+  Kernel cpu, cuda;
+
+  void operator()(const Tensor& first, Rest... rest) const {
+    (first.device() == Device::cuda ? cuda : cpu)(first, std::forward<Rest>(rest)...);
+  }
+};
+template <class... Rest>
+ByDevice(void (*)(const Tensor&, Rest...), void (*)(const Tensor&, Rest...)) -> ByDevice<Rest...>;
+
+}  // namespace engine::kernel
 
 /// The contract of every kernel. A kernel fills memory: outputs come last, have their shape already, and are
 /// overwritten without being read unless the comment says otherwise. Shapes were checked by the op that calls. Where
@@ -62,6 +94,8 @@ KERNEL(relu, const Tensor& x, Tensor& y)
 KERNEL(relu_backward, const Tensor& dy, const Tensor& y, Tensor& dx)
 // y = factor x; in place
 KERNEL(scale, const Tensor& x, float factor, Tensor& y)
+// y = (by / divisor) x with by (1); in place
+KERNEL(scale_by, const Tensor& x, const Tensor& by, float divisor, Tensor& y)
 
 // Convolution: x (n, h, w, ic), weight (oc, kh, kw, ic / groups), y (n, oh, ow, oc). Group g reads the g-th slice of
 // the input channels and writes the g-th slice of the output channels.
@@ -130,8 +164,8 @@ KERNEL(adamw, const Tensor& grad, const AdamSpec& spec, Tensor& w, Tensor& m, Te
 // LAMB: w -= lr trust update with update = direction + weight_decay w; trust = |w| / |update| where there is weight
 // decay and neither is 0, else 1
 KERNEL(lamb, const Tensor& grad, const AdamSpec& spec, Tensor& w, Tensor& m, Tensor& v)
-// sum (1) is the sum of the squares of x
-KERNEL(squared_norm, const Tensor& x, Tensor& sum)
+// sums[at] is the sum of the squares of x; the other sums stay
+KERNEL(squared_norm, const Tensor& x, int64_t at, Tensor& sums)
 // y += weight (x - y)
 KERNEL(lerp, const Tensor& x, float weight, Tensor& y)
 

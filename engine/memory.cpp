@@ -7,17 +7,38 @@
 #include <cstdlib>
 #include <mutex>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
-#include "engine/error.h"
+#ifdef DEMIX_CUDA
+#include "engine/cuda/runtime.h"
+#endif
 
 namespace engine::memory {
 namespace {
 
 constexpr size_t huge_page = size_t{2} << 20;
 
+/// Where a pool has its memory from, and what that is called.
+struct Source {
+  void* (*take)(size_t bytes);  // null where there is no more
+  void (*give_back)(void* block);
+  const char* name;
+};
+
+const Source system_memory{[](size_t bytes) {
+                             void* block = nullptr;
+                             const bool large = bytes >= huge_page;
+                             if (posix_memalign(&block, large ? huge_page : 64, bytes) != 0) return block = nullptr;
+                             if (large) madvise(block, bytes, MADV_HUGEPAGE);
+                             return block;
+                           },
+                           std::free, "memory"};
+
 class Pool {
  public:
+  explicit Pool(const Source& source) : source_(source) {}
+
   float* take(size_t bytes) {
     {
       const std::lock_guard lock(mutex_);
@@ -31,17 +52,12 @@ class Pool {
       }
       usage_.held += static_cast<int64_t>(bytes);
     }
-    void* block = nullptr;
-    const bool large = bytes >= huge_page;
-    if (posix_memalign(&block, large ? huge_page : 64, bytes) != 0) {
-      const std::lock_guard lock(mutex_);
-      usage_.live -= static_cast<int64_t>(bytes);
-      usage_.held -= static_cast<int64_t>(bytes);
-      throw OutOfMemory(text("out of memory: asked for ", (bytes + 1023) >> 10, " KiB with ", usage_.held >> 20,
-                             " MiB already held; a smaller batch needs less"));
-    }
-    if (large) madvise(block, bytes, MADV_HUGEPAGE);
-    return static_cast<float*>(block);
+    if (void* block = source_.take(bytes)) return static_cast<float*>(block);
+    const std::lock_guard lock(mutex_);
+    usage_.live -= static_cast<int64_t>(bytes);
+    usage_.held -= static_cast<int64_t>(bytes);
+    throw OutOfMemory(text("out of ", source_.name, ": asked for ", (bytes + 1023) >> 10, " KiB with ",
+                           usage_.held >> 20, " MiB already held; a smaller batch needs less"));
   }
 
   void give_back(float* block, size_t bytes) {
@@ -53,11 +69,10 @@ class Pool {
   void release_unused() {
     const std::lock_guard lock(mutex_);
     for (auto& [bytes, blocks] : unused_) {
-      for (float* block : blocks) std::free(block);
+      for (float* block : blocks) source_.give_back(block);
       usage_.held -= static_cast<int64_t>(bytes * blocks.size());
       blocks.clear();
     }
-    malloc_trim(0);  // else the C library keeps what it had no own mapping for
   }
 
   Usage usage() {
@@ -66,31 +81,53 @@ class Pool {
   }
 
  private:
+  const Source source_;
   std::mutex mutex_;
   std::unordered_map<size_t, std::vector<float*>> unused_;
   Usage usage_;
 };
 
 // Never destroyed: tensors that are globals may outlive any order of destruction.
-Pool& pool() {
-  static Pool* instance = new Pool;
-  return *instance;
+Pool& pool(Device device) {
+  static Pool* system = new Pool(system_memory);
+#ifdef DEMIX_CUDA
+  static Pool* gpu = new Pool({cuda::allocate, cuda::release, "memory of the GPU"});
+  if (device == Device::cuda) return *gpu;
+#endif
+  (void)device;
+  return *system;
 }
 
 std::optional<float> new_block_fill;
 
 }  // namespace
 
-std::shared_ptr<float[]> allocate(int64_t count) {
-  const size_t bytes = std::max<size_t>(1, static_cast<size_t>(count)) * sizeof(float);
-  float* block = pool().take(bytes);
-  if (new_block_fill) std::fill_n(block, bytes / sizeof(float), *new_block_fill);
-  return {block, [bytes](float* unused) { pool().give_back(unused, bytes); }};
+Block::Block(int64_t count, Device on)
+    : data(nullptr), bytes(std::max<size_t>(1, static_cast<size_t>(count)) * sizeof(float)), device(on) {
+  require_device(device);
+  data = pool(device).take(bytes);
+  if (!new_block_fill) return;
+  const std::vector<float> fill(bytes / sizeof(float), *new_block_fill);
+  copy_bytes(fill.data(), Device::cpu, data, device, static_cast<int64_t>(bytes));
 }
 
-Usage usage() { return pool().usage(); }
+Block::~Block() { pool(device).give_back(data, bytes); }
 
-void release_unused() { pool().release_unused(); }
+void swap(Block& a, Block& b) noexcept {
+  std::swap(a.data, b.data);
+  std::swap(a.bytes, b.bytes);
+  std::swap(a.device, b.device);
+}
+
+Usage usage(Device device) { return pool(device).usage(); }
+
+void release_unused() {
+  pool(Device::cpu).release_unused();
+#ifdef DEMIX_CUDA
+  pool(Device::cuda).release_unused();
+#endif
+  malloc_trim(0);  // else the C library keeps what it had no own mapping for
+}
 
 void fill_new_blocks(std::optional<float> value) { new_block_fill = value; }
 

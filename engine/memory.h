@@ -1,29 +1,39 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
 #include <optional>
 
+#include "engine/device.h"
 #include "engine/error.h"
 
 namespace engine::memory {
 
-/// That the system has no more memory to give.
+/// That the system, or the GPU, has no more memory to give.
 struct OutOfMemory : Error {
   using Error::Error;
 };
 
-/// A block of `count` floats from the pool, uninitialised, aligned to 64 bytes (2 MiB and huge pages where it is that
-/// large). When its last owner lets go it returns to the pool, which keeps a list for every exact size: training asks
-/// for the same sizes in every step, so the pool stops growing after the first ones. Thread-safe. Throws
-/// OutOfMemory.
-std::shared_ptr<float[]> allocate(int64_t count);
+/// `count` floats from the pool of a device, uninitialised, aligned to 64 bytes (2 MiB and huge pages on the CPU where
+/// it is that large). When its owner lets go they return to the pool, which keeps a list for every exact size: training
+/// asks for the same sizes in every step, so the pool stops growing after the first ones. Thread-safe. Throws
+/// OutOfMemory, or the Error of require_device().
+struct Block {
+  Block(int64_t count, Device device);
+  ~Block();
+  Block(const Block&) = delete;
+  Block& operator=(const Block&) = delete;
+  friend void swap(Block& a, Block& b) noexcept;
 
-/// Bytes in use now, the most that were in use at once, and bytes the pool holds, in use or not.
+  float* data;
+  size_t bytes;
+  Device device;
+};
+
+/// Bytes in use now, the most that were in use at once, and bytes the pool of a device holds, in use or not.
 struct Usage {
   int64_t live = 0, peak = 0, held = 0;
 };
-Usage usage();
+Usage usage(Device device = Device::cpu);
 
 /// Gives every unused block back to the system.
 void release_unused();

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <cstdint>
 
+#include "engine/host_device.h"
+
 namespace engine {
 
 /// The softmax of a row, shifted by its maximum so that nothing overflows: for class c it is exp(z[c] - max - log_sum).
@@ -12,7 +14,7 @@ template <class Real>
 struct Softmax {
   Real max, log_sum;
 
-  Softmax(const Real* z, int64_t classes, int64_t without = -1) : max(-INFINITY), log_sum(0) {
+  DEMIX_HOST_DEVICE Softmax(const Real* z, int64_t classes, int64_t without = -1) : max(-INFINITY), log_sum(0) {
     for (int64_t c = 0; c < classes; ++c) {
       if (c != without) max = std::max(max, z[c]);
     }
@@ -21,7 +23,7 @@ struct Softmax {
     }
     log_sum = std::log(log_sum);
   }
-  Real log_probability(Real z) const { return (z - max) - log_sum; }
+  DEMIX_HOST_DEVICE Real log_probability(Real z) const { return (z - max) - log_sum; }
 };
 
 }  // namespace engine

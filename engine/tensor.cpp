@@ -2,23 +2,15 @@
 
 #include <algorithm>
 
-#include "engine/memory.h"
-
 namespace engine {
 
-void require_device(Device device) {
-  ENSURE(device == Device::cpu, "device cuda: this build of demix has no CUDA backend; use --device cpu");
-}
+Tensor::Tensor(Shape shape, Device device)
+    : shape_(shape), memory_(std::make_shared<memory::Block>(shape.elements(), device)) {}
 
-Tensor::Tensor(Shape shape, Device device) : shape_(shape), device_(device) {
-  require_device(device);
-  memory_ = memory::allocate(shape.elements());
-}
-
-Tensor Tensor::full(Shape shape, float value) {
+Tensor Tensor::full(Shape shape, float value, Device device) {
   Tensor tensor(shape);
   std::fill_n(tensor.data(), tensor.elements(), value);
-  return tensor;
+  return tensor.to(device);
 }
 
 Tensor Tensor::from(Shape shape, const std::vector<float>& values) {
@@ -31,7 +23,12 @@ Tensor Tensor::from(Shape shape, const std::vector<float>& values) {
 
 float Tensor::item() const {
   ENSURE(defined() && elements() == 1, "tensor: item() of shape ", shape_);
-  return data()[0];
+  return *to(Device::cpu).data();
+}
+
+std::vector<float> Tensor::to_vector() const {
+  const Tensor here = to(Device::cpu);
+  return {here.data(), here.data() + elements()};
 }
 
 Tensor Tensor::reshaped(Shape shape) const {
@@ -42,9 +39,27 @@ Tensor Tensor::reshaped(Shape shape) const {
 }
 
 Tensor Tensor::clone() const {
-  Tensor copy(shape_, device_);
-  std::copy_n(data(), elements(), copy.data());
+  Tensor copy(shape_, device());
+  copy.copy_from(*this);
   return copy;
+}
+
+Tensor Tensor::to(Device device) const {
+  if (!defined() || this->device() == device) return *this;
+  Tensor there(shape_, device);
+  there.copy_from(*this);
+  return there;
+}
+
+void Tensor::copy_from(const Tensor& other) {
+  ENSURE(elements() == other.elements(), "tensor: values of shape ", other.shape_, " for shape ", shape_);
+  copy_bytes(other.data(), other.device(), data(), device(), elements() * static_cast<int64_t>(sizeof(float)));
+}
+
+void Tensor::move_to(Device device) {
+  if (!defined() || this->device() == device) return;
+  const Tensor there = to(device);
+  swap(*memory_, *there.memory_);
 }
 
 }  // namespace engine

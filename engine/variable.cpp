@@ -134,7 +134,7 @@ Variable record(const char* op, Tensor y, std::initializer_list<Variable> inputs
 
 void backward(const Variable& loss) {
   ENSURE(loss.value().elements() == 1, "backward: the loss has shape ", loss.shape(), ", not one element");
-  backward(loss, Tensor::full(loss.shape(), 1));
+  backward(loss, Tensor::full(loss.shape(), 1, loss.value().device()));
 }
 
 void backward(const Variable& y, const Tensor& dy) {
@@ -148,7 +148,7 @@ Tensor gradient(const Variable& loss, const Variable& of) {
   Graph graph(loss);
   const auto path = graph.path_to(of);
   const Tensor before = std::exchange(Graph::grad(of), Tensor());
-  graph.run(Tensor::full(loss.shape(), 1), [&](const Node* node) { return path.contains(node); });
+  graph.run(Tensor::full(loss.shape(), 1, loss.value().device()), [&](const Node* node) { return path.contains(node); });
   const Tensor result = std::exchange(Graph::grad(of), before);
   ENSURE(result.defined(), "gradient: the loss does not depend on that variable");
   return result;

@@ -1,6 +1,7 @@
 #include "mixup/losses.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 #include "engine/kernels.h"
@@ -9,6 +10,7 @@
 #include "mixup/losses/ce.h"
 #include "mixup/losses/dm.h"
 #include "mixup/losses/dm_bce.h"
+#include "mixup/losses/on_gpu.h"
 
 namespace mixup {
 namespace {
@@ -43,22 +45,19 @@ void check_finite(const char* name, const Tensor& logits) {
          "; try a lower learning rate");
 }
 
-/// The op: the mean over the rows.
+/// The mean over the rows, and the gradient of each row.
 template <class Row>
-Variable mean_over_rows(const char* name, const Row& row, const Variable& logits, const Targets& targets) {
-  const engine::Shape& shape = logits.shape();
-  check(name, shape, targets);
-  check_finite(name, logits.value());
-  const int64_t n = shape[0];
-  const int classes = static_cast<int>(shape[1]);
+Tensor rows_on_cpu(const char* name, const Row& row, const Tensor& logits, const Targets& targets, Tensor& dlogits) {
+  check_finite(name, logits);
+  const int64_t n = logits.shape()[0];
+  const int classes = static_cast<int>(logits.shape()[1]);
   std::vector<double> losses(static_cast<size_t>(n));
-  Tensor dlogits(shape, logits.value().device());
   engine::parallel_for(n, 16, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
       const auto k = static_cast<size_t>(i);
       float* dz = dlogits.data() + i * classes;
       const Pair pair{targets.a[k], targets.b[k], targets.lambda[k], targets.kind};
-      losses[k] = row(logits.value().data() + i * classes, classes, pair, dz).loss;
+      losses[k] = row(logits.data() + i * classes, classes, pair, dz).loss;
       if (targets.weight.empty()) continue;
       losses[k] *= targets.weight[k];
       for (int c = 0; c < classes; ++c) dz[c] *= targets.weight[k];
@@ -66,10 +65,38 @@ Variable mean_over_rows(const char* name, const Row& row, const Variable& logits
   });
   double sum = 0;
   for (double loss : losses) sum += loss;
-  const auto mean = static_cast<float>(sum / static_cast<double>(n));
-  return engine::record(name, Tensor::full({1}, mean), {logits}, [dlogits, n](const Tensor& dy, Gradients& dx) {
-    dx.add(0, dlogits.shape(),
-           [&](Tensor& g) { engine::kernel::scale(dlogits, dy.item() / static_cast<float>(n), g); });
+  return Tensor::full({1}, static_cast<float>(sum / static_cast<double>(n)));
+}
+
+#ifdef DEMIX_CUDA
+/// The same on the GPU, but for the check of the logits, which would wait for them.
+template <class Row>
+Tensor rows_on_gpu(const Row& row, const Tensor& logits, const Targets& targets, Tensor& dlogits) {
+  Tensor packed({logits.shape()[0], 4}), loss({1}, logits.device());
+  for (size_t i = 0; i < targets.a.size(); ++i) {
+    const float weight = targets.weight.empty() ? 1 : targets.weight[i];
+    const std::array<float, 4> target{static_cast<float>(targets.a[i]), static_cast<float>(targets.b[i]),
+                                      targets.lambda[i], weight};
+    std::copy(target.begin(), target.end(), packed.data() + 4 * i);
+  }
+  rows_on_gpu(row, logits, packed.to(logits.device()), targets.kind, loss, dlogits);
+  return loss;
+}
+#endif
+
+/// The op: the mean over the rows.
+template <class Row>
+Variable mean_over_rows(const char* name, const Row& row, const Variable& logits, const Targets& targets) {
+  const Tensor& z = logits.value();
+  check(name, z.shape(), targets);
+  Tensor dlogits(z.shape(), z.device()), loss;
+#ifdef DEMIX_CUDA
+  if (z.device() == engine::Device::cuda) loss = rows_on_gpu(row, z, targets, dlogits);
+#endif
+  if (!loss.defined()) loss = rows_on_cpu(name, row, z, targets, dlogits);
+  return engine::record(name, loss, {logits}, [dlogits](const Tensor& dy, Gradients& dx) {
+    const auto n = static_cast<float>(dlogits.shape()[0]);
+    dx.add(0, dlogits.shape(), [&](Tensor& g) { engine::kernel::scale_by(dlogits, dy, n, g); });
   });
 }
 

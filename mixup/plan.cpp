@@ -28,14 +28,15 @@ std::vector<float> shares(const Plan& plan) {
 
 Tensor apply(const Plan& plan, const Tensor& images) {
   if (!plan.mixes() || plan.stage > 0) return images;
-  return engine::mix(Variable(images), plan.partner, plan.mask, plan.source).value();
+  return engine::mix(Variable(images), plan.partner, plan.mask.to(images.device()), plan.source.to(images.device()))
+      .value();
 }
 
 Variable forward(nn::Network& network, const Plan& plan, const Tensor& images, nn::Mode mode) {
   if (plan.stage == 0) return network.forward(Variable(apply(plan, images)), mode);
   ENSURE(plan.stage <= network.stages(), "mix: stage ", plan.stage, " of a network with ", network.stages());
   return network.forward(Variable(images), mode, [&](int stage, const Variable& y) {
-    return stage == plan.stage ? engine::mix(y, plan.partner, plan.mask) : y;
+    return stage == plan.stage ? engine::mix(y, plan.partner, plan.mask.to(images.device())) : y;
   });
 }
 

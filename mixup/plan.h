@@ -39,7 +39,8 @@ Plan unmixed(const data::Batch& batch);
 /// The share of itself that each image keeps: the mean of its mask.
 std::vector<float> shares(const Plan& plan);
 
-/// The mixed images; the images themselves where they are mixed in a later stage.
+/// The mixed images, on the device of the images, wherever the plan was made; the images themselves where they are
+/// mixed in a later stage.
 engine::Tensor apply(const Plan& plan, const engine::Tensor& images);
 
 /// The network's logits of the images, mixed in the plan's stage. An Error where the network has no such stage.

@@ -37,6 +37,15 @@ std::map<const float*, std::string> names_by_memory(const Module& network) {
   return names;
 }
 
+void move_to(const Module& network, engine::Device device) {
+  for (Entry& entry : state_of(network)) entry.variable.value().move_to(device);
+}
+
+engine::Device device_of(const Module& network) {
+  const State state = state_of(network);
+  return state.empty() ? engine::Device::cpu : state.front().variable.value().device();
+}
+
 int64_t count_parameters(const Module& network) {
   int64_t count = 0;
   for (const Entry& entry : state_of(network)) {

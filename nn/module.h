@@ -57,6 +57,12 @@ State state_of(const Module& network);
 /// The names of a network's entries by where their values are, to tell which of them an op reads.
 std::map<const float*, std::string> names_by_memory(const Module& network);
 
+/// Takes all values to a device; what was made from them before, such as an optimizer, does not go along.
+void move_to(const Module& network, engine::Device device);
+
+/// Where a network's values are, and its images have to be; of one without values the CPU.
+engine::Device device_of(const Module& network);
+
 /// How many numbers the network learns.
 int64_t count_parameters(const Module& network);
 

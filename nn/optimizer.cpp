@@ -14,7 +14,8 @@ Optimizer::Optimizer(const Module& network, const OptimizerOptions& options, int
     if (entry.kind == Entry::Kind::buffer) continue;
     const bool decay = entry.kind == Entry::Kind::weight || options.decay_offsets;
     Slot slot{std::move(entry.name), std::move(entry.variable), decay ? options.weight_decay : 0, {}};
-    for (int i = 0; i < memories; ++i) slot.memory.push_back(Tensor::zeros(slot.parameter.shape()));
+    for (int i = 0; i < memories; ++i)
+      slot.memory.push_back(Tensor::zeros(slot.parameter.shape(), slot.parameter.value().device()));
     slots_.push_back(std::move(slot));
   }
 }
@@ -54,19 +55,21 @@ std::unique_ptr<Optimizer> make_optimizer(const std::string& name, const Module&
 }
 
 double clip_gradients(const Module& network, double most) {
-  const State state = state_of(network);
-  double squares = 0;
-  for (const Entry& entry : state) {
-    if (entry.kind == Entry::Kind::buffer || !entry.variable.grad().defined()) continue;
-    Tensor sum({1});
-    engine::kernel::squared_norm(entry.variable.grad(), sum);
-    squares += sum.item();
+  std::vector<Tensor> gradients;
+  for (const Entry& entry : state_of(network)) {
+    const bool learned = entry.kind != Entry::Kind::buffer;
+    if (learned && entry.variable.grad().defined()) gradients.push_back(entry.variable.grad());
   }
+  if (gradients.empty()) return 0;
+  Tensor sums({static_cast<int64_t>(gradients.size())}, gradients.front().device());
+  for (size_t i = 0; i < gradients.size(); ++i) {
+    engine::kernel::squared_norm(gradients[i], static_cast<int64_t>(i), sums);
+  }
+  double squares = 0;
+  for (float sum : sums.to_vector()) squares += sum;
   const double norm = std::sqrt(squares);
   if (norm <= most) return norm;
-  for (const Entry& entry : state) {
-    if (entry.kind == Entry::Kind::buffer || !entry.variable.grad().defined()) continue;
-    Tensor gradient = entry.variable.grad();
+  for (Tensor& gradient : gradients) {
     engine::kernel::scale(gradient, static_cast<float>(most / (norm + 1e-6)), gradient);  // as PyTorch does
   }
   return norm;

@@ -65,7 +65,7 @@ std::string counter_of(const std::string& name) {
 void save_weights(const Module& network, const std::filesystem::path& path, Metadata metadata) {
   std::vector<NewTensor> tensors;
   for (const Entry& entry : state_of(network)) {
-    const Tensor tensor = entry.variable.value();
+    const Tensor tensor = entry.variable.value().to(engine::Device::cpu);
     tensors.push_back({entry.name, "F32", torch_shape(tensor.shape()), [tensor](char* to) {
                          const char* from = reinterpret_cast<const char*>(tensor.data());
                          for_elements(tensor.shape(), [&](int64_t ours, int64_t theirs) {
@@ -116,11 +116,12 @@ std::optional<int64_t> load_weights(Module& network, const std::filesystem::path
 
   for (const Entry& entry : state) {
     if (other_classes && entry.name.starts_with("fc.")) continue;
-    Tensor tensor = entry.variable.value();
+    Tensor there = entry.variable.value(), tensor(there.shape());
     const char* from = file.values.data() + tensors.at(entry.name)->begin;
     char* to = reinterpret_cast<char*>(tensor.data());
     for_elements(tensor.shape(),
                  [&](int64_t ours, int64_t theirs) { std::memcpy(to + ours, from + theirs, sizeof(float)); });
+    there.copy_from(tensor);
   }
   return other_classes;
 }

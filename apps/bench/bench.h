@@ -13,7 +13,7 @@
 namespace bench {
 
 struct Options {
-  std::string model = "resnet18", kernel, loss = "ce", conv = "auto";
+  std::string model = "resnet18", kernel, loss = "ce", conv = "auto", device = "cpu";
   int64_t batch = 128, size = 32, steps = 6, classes = 100;
   int threads = 0;
   apps::DataFlags pictures;

@@ -5,8 +5,10 @@
 #include <cstdio>
 
 #include "apps/bench/bench.h"
+#include "apps/support/device_flag.h"
 #include "apps/support/progress.h"
 #include "data/loader.h"
+#include "engine/memory.h"
 #include "engine/ops.h"
 #include "engine/parallel.h"
 #include "engine/variable.h"
@@ -37,15 +39,18 @@ mixup::Targets random_targets(const Options& o) {
 }
 
 std::vector<double> step_seconds(const Options& o) {
+  const engine::Device device = apps::device_named(o.device);
   const auto network = nn::make_network(o.model, {.classes = o.classes, .size = o.size});
+  move_to(*network, device);
   const auto optimizer =
       nn::make_optimizer("sgd", *network, {.momentum = 0.9f, .weight_decay = 1e-4f, .nesterov = true});
   const mixup::Loss criterion = mixup::make_loss(o.loss, {});
-  const Variable images(random_tensor({o.batch, o.size, o.size, 3}));
+  const Variable images(random_tensor({o.batch, o.size, o.size, 3}).to(device));
   const mixup::Targets targets = random_targets(o);
   return seconds_of(o.steps, [&] {
     engine::backward(criterion(network->forward(images, nn::Mode::train), targets));
     optimizer->step(0.1f);
+    engine::synchronize(device);
   });
 }
 
@@ -91,7 +96,9 @@ ordered_json time_steps(const Options& o) {
           {"conv", o.conv},
           {"img_s_median", rate(median(seconds))},
           {"img_s_best", rate(*std::min_element(seconds.begin(), seconds.end()))},
-          {"peak_rss_mib", usage.ru_maxrss / 1024}};
+          {"peak_rss_mib", usage.ru_maxrss / 1024},
+          {"device", o.device},
+          {"peak_gpu_mib", o.device == "cpu" ? 0 : engine::memory::usage(engine::Device::cuda).peak >> 20}};
 }
 
 ordered_json time_overhead(const Options& o) {

@@ -37,14 +37,14 @@ void print_layers(nn::Network& network, const Tensor& images) {
                 engine::text(y.shape()).c_str(), parameters, work.multiply_adds() - before);
     before = work.multiply_adds();
   });
-  network.forward(Variable(images), nn::Mode::eval);
+  network.forward(Variable(images.to(device_of(network))), nn::Mode::eval);
 }
 
 }  // namespace
 
 void dry_run(const TrainingFlags& flags, const data::Dataset& train_set) {
-  const int64_t forecast = forecast_memory(flags, train_set);
-  require_memory(forecast);
+  const MemoryForecast forecast = forecast_memory(flags, train_set);
+  require_memory(forecast, flags.batch_size);
   Learner learner(flags, train_set);
   data::Loader loader(train_set,
                       {.batch = flags.batch_size, .train = true, .seed = flags.seed, .workers = flags.workers});

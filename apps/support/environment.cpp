@@ -63,7 +63,7 @@ ordered_json describe(const data::Dataset& set) {
 
 }  // namespace
 
-ordered_json environment(const data::Dataset& train_set, const data::Dataset& test_set) {
+ordered_json environment(engine::Device device, const data::Dataset& train_set, const data::Dataset& test_set) {
   int matio[3] = {};
   Mat_GetLibraryVersion(matio, matio + 1, matio + 2);
   utsname system{};
@@ -74,6 +74,7 @@ ordered_json environment(const data::Dataset& train_set, const data::Dataset& te
           {"system", engine::text(system.sysname, " ", system.release, " ", system.machine)},
           {"processor", processor("model name")},
           {"processor_flags", processor("flags")},
+          {"gpu", device == engine::Device::cuda ? ordered_json(engine::gpu().name) : ordered_json()},
           {"threads", engine::threads()},
           {"libraries",
            {{"glibc", gnu_get_libc_version()},

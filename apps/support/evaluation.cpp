@@ -37,7 +37,8 @@ Evaluation evaluate(nn::Network& network, data::Loader& loader, const Watch& wat
   double loss = 0, top1 = 0, top5 = 0, count = 0;
   loader.start(0);
   for (Batch batch; loader.next(batch);) {
-    const Variable logits = network.forward(Variable(batch.images), Mode::eval);
+    const Variable images(batch.images.to(device_of(network)));
+    const Variable logits(network.forward(images, Mode::eval).value().to(engine::Device::cpu));
     const auto n = static_cast<double>(batch.count());
     loss += is_finite(logits.value())
                 ? n * cross_entropy(logits, mixup::targets(mixup::unmixed(batch), batch.labels)).value().item()
@@ -64,7 +65,8 @@ MixedEvaluation evaluate_mixed(nn::Network& network, data::Loader& loader, const
     engine::Rng rng(0, engine::Purpose::mix_test, 0, static_cast<uint32_t>(batch.step));
     const mixup::Plan plan = policy(batch, rng);
     if (!plan.mixes()) continue;
-    const Variable logits = mixup::forward(network, plan, batch.images, Mode::eval);
+    const engine::Tensor images = batch.images.to(device_of(network));
+    const Variable logits(mixup::forward(network, plan, images, Mode::eval).value().to(engine::Device::cpu));
     if (watch) watch(batch, logits.value());
     const mixup::Targets targets = mixup::targets(plan, batch.labels);
     const int classes = static_cast<int>(logits.shape()[1]);

@@ -13,7 +13,7 @@ namespace apps {
 struct Evaluation {
   double loss, top1, top5;
 };
-/// Called with every batch and its logits (n, classes).
+/// Called with every batch and its logits (n, classes), on the CPU.
 using Watch = std::function<void(const data::Batch& batch, const engine::Tensor& logits)>;
 Evaluation evaluate(nn::Network& network, data::Loader& loader, const Watch& watch = {});
 

@@ -12,8 +12,8 @@ using engine::Tensor;
 using engine::Variable;
 
 bool is_finite(const Tensor& tensor) {
-  return std::all_of(tensor.data(), tensor.data() + tensor.elements(),
-                     [](float value) { return std::isfinite(value); });
+  const Tensor here = tensor.to(engine::Device::cpu);
+  return std::all_of(here.data(), here.data() + here.elements(), [](float value) { return std::isfinite(value); });
 }
 
 std::string first_not_finite(const nn::Module& network, const std::function<void()>& forward) {

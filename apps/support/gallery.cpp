@@ -90,7 +90,8 @@ Picture heat_sheet(nn::Network& network, const Dataset& set, const mixup::Policy
   const Tensor images = mixup::apply(plan, batch.images);
   const Tensor logits = [&] {
     const engine::NoGrad no_grad;
-    return network.forward(engine::Variable(images), nn::Mode::eval).value();
+    const engine::Variable there(images.to(device_of(network)));
+    return network.forward(there, nn::Mode::eval).value().to(engine::Device::cpu);
   }();
   std::vector<SheetRow> rows{sheet_row("image", set, batch, mixup::unmixed(batch).partner)};
   const auto add_heat = [&](const std::string& of, const std::vector<int>& classes) {

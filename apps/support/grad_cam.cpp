@@ -7,6 +7,7 @@
 namespace apps {
 namespace {
 
+using engine::Device;
 using engine::Shape;
 using engine::Tensor;
 using engine::Variable;
@@ -14,18 +15,20 @@ using engine::Variable;
 /// The sum over the rows of logits (n, classes) of the one that is asked for.
 Variable sum_of_chosen(const Variable& logits, const std::vector<int>& chosen) {
   const int64_t classes = logits.shape()[1];
+  const Tensor scores = logits.value().to(Device::cpu);
   Tensor sum = Tensor::zeros({1});
   for (size_t i = 0; i < chosen.size(); ++i) {
     ENSURE(chosen[i] >= 0 && chosen[i] < classes, "grad_cam: class ", chosen[i], " of ", classes);
-    sum.data()[0] += logits.value().data()[static_cast<int64_t>(i) * classes + chosen[i]];
+    sum.data()[0] += scores.data()[static_cast<int64_t>(i) * classes + chosen[i]];
   }
-  return record("sum of chosen", sum, {logits}, [chosen, shape = logits.shape()](const Tensor& dy, auto& dx) {
-    Tensor gradient = Tensor::zeros(shape);
-    for (size_t i = 0; i < chosen.size(); ++i) {
-      gradient.data()[static_cast<int64_t>(i) * shape[1] + chosen[i]] = dy.item();
-    }
-    dx.give(0, gradient);
-  });
+  return record("sum of chosen", sum.to(logits.value().device()), {logits},
+                [chosen, shape = logits.shape()](const Tensor& dy, auto& dx) {
+                  Tensor gradient = Tensor::zeros(shape);
+                  for (size_t i = 0; i < chosen.size(); ++i) {
+                    gradient.data()[static_cast<int64_t>(i) * shape[1] + chosen[i]] = dy.item();
+                  }
+                  dx.give(0, gradient.to(dy.device()));
+                });
 }
 
 /// Between which two of `in` numbers the centre of number i of `out` lies, and how near the second is.
@@ -71,18 +74,20 @@ Tensor grad_cam(nn::Network& network, const Tensor& images, const std::vector<in
   ENSURE(static_cast<int64_t>(classes.size()) == n, "grad_cam: ", classes.size(), " classes for ", n, " images");
   Variable last;
   std::optional<engine::NoGrad> before_last(std::in_place);
-  const Variable logits = network.forward(Variable(images), nn::Mode::eval, [&](int stage, const Variable& y) {
-    if (stage < network.stages()) return y;
-    before_last.reset();
-    return last = Variable::leaf(y.value());
-  });
-  const Tensor gradient = engine::gradient(sum_of_chosen(logits, classes), last);
+  const Variable logits =
+      network.forward(Variable(images.to(device_of(network))), nn::Mode::eval, [&](int stage, const Variable& y) {
+        if (stage < network.stages()) return y;
+        before_last.reset();
+        return last = Variable::leaf(y.value());
+      });
+  const Tensor gradient = engine::gradient(sum_of_chosen(logits, classes), last).to(Device::cpu);
+  const Tensor features = last.value().to(Device::cpu);
 
   const Shape& shape = last.shape();
   const int64_t h = shape[1], w = shape[2], channels = shape[3];
   Tensor maps({n, h, w});
   for (int64_t i = 0; i < n; ++i) {
-    const float *dy = gradient.data() + i * h * w * channels, *y = last.value().data() + i * h * w * channels;
+    const float *dy = gradient.data() + i * h * w * channels, *y = features.data() + i * h * w * channels;
     std::vector<double> weights(static_cast<size_t>(channels));  // sums, not means: the maps are divided in the end
     for (int64_t k = 0; k < h * w * channels; ++k) weights[static_cast<size_t>(k % channels)] += dy[k];
     for (int64_t cell = 0; cell < h * w; ++cell) {

@@ -9,6 +9,7 @@
 
 namespace apps {
 
+using engine::Device;
 using engine::Purpose;
 using engine::Rng;
 using engine::Tensor;
@@ -44,17 +45,20 @@ Learner::Learner(const TrainingFlags& flags, const data::Dataset& set)
       policy_(make_policy(flags.mixing)),
       criterion_(mixup::make_loss(flags.loss.loss, flags.loss.options)) {
   const auto classes = static_cast<int64_t>(set.classes.size());
+  const Device device = device_of(flags);
   network_ = make_network(flags.model, classes, set.size, flags.seed);
   require_stages(flags.mixing, network_->stages());
   if (!flags.init_checkpoint.empty()) load_initial(*network_, flags.init_checkpoint);
+  move_to(*network_, device);
   if (flags.model_ema) {
     average_ = make_network(flags.model, classes, set.size, flags.seed);
+    move_to(*average_, device);
     ema_.emplace(*network_, *average_, flags.ema_decay);
   }
   optimizer_ = nn::make_optimizer(flags.opt, *network_, flags.optimizer);
   for (const nn::Entry& entry : state_of(*network_)) {
     if (entry.kind != nn::Entry::Kind::buffer) continue;
-    buffers_.emplace_back(entry.variable.value(), Tensor(entry.variable.shape()));
+    buffers_.emplace_back(entry.variable.value(), Tensor(entry.variable.shape(), device));
   }
   keep_buffers();
 }
@@ -62,21 +66,24 @@ Learner::Learner(const TrainingFlags& flags, const data::Dataset& set)
 Learner::Lesson Learner::learn_from(const data::Batch& batch, double share) {
   Rng rng(seed_, Purpose::mix, static_cast<uint32_t>(batch.epoch), static_cast<uint32_t>(batch.step));
   const mixup::Plan plan = policy_(batch, rng);
-  const auto forward = [&] { return mixup::forward(*network_, plan, batch.images, Mode::train); };
+  const Tensor images = batch.images.to(device_of(*network_));
+  const auto forward = [&] { return mixup::forward(*network_, plan, images, Mode::train); };
   const Variable logits = forward();
-  if (!is_finite(logits.value())) {
+  const Tensor scores = logits.value().to(Device::cpu);
+  if (!is_finite(scores)) {
     const engine::NoGrad no_grad;
     not_finite_ = first_not_finite(*network_, forward);
     return {NAN, 0};
   }
   const mixup::Targets targets = mixup::targets(plan, batch.labels);
   const Variable loss = criterion_(logits, targets);
-  if (!is_finite(loss.value())) {
+  const double mean = loss.value().item();
+  if (!std::isfinite(mean)) {
     not_finite_ = "the loss";
-    return {loss.value().item(), 0};
+    return {mean, 0};
   }
   engine::backward(share == 1 ? loss : engine::scale(loss, static_cast<float>(share)));
-  return {loss.value().item(), known_share(logits.value(), targets)};
+  return {mean, known_share(scores, targets)};
 }
 
 std::string Learner::update(double lr) {
@@ -100,7 +107,7 @@ std::string Learner::not_finite_in_test(const Tensor& images) {
   const engine::NoGrad no_grad;
   for (nn::Network* network : {network_.get(), average_.get()}) {
     if (!network) continue;
-    const auto forward = [&] { return network->forward(Variable(some), Mode::eval); };
+    const auto forward = [&] { return network->forward(Variable(some.to(device_of(*network))), Mode::eval); };
     if (!is_finite(forward().value())) return first_not_finite(*network, forward);
   }
   return "";
@@ -115,11 +122,11 @@ nn::State Learner::tensors() const {
 }
 
 void Learner::keep_buffers() {
-  for (auto& [value, copy] : buffers_) std::copy_n(value.data(), value.elements(), copy.data());
+  for (auto& [value, copy] : buffers_) copy.copy_from(value);
 }
 
 void Learner::restore_buffers() {
-  for (auto& [value, copy] : buffers_) std::copy_n(copy.data(), copy.elements(), value.data());
+  for (auto& [value, copy] : buffers_) value.copy_from(copy);
 }
 
 }  // namespace apps

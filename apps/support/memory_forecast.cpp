@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 #include <fstream>
 #include <limits>
@@ -89,8 +90,9 @@ class AllocationLimit {
 
 }  // namespace
 
-int64_t forecast_memory(const TrainingFlags& given, const data::Dataset& train_set) {
-  const TrainingFlags flags = without_initial_weights(given);
+MemoryForecast forecast_memory(const TrainingFlags& given, const data::Dataset& train_set) {
+  TrainingFlags flags = without_initial_weights(given);
+  flags.device = "cpu";
   const int64_t before = memory_in_use();
   const auto held = [] { return engine::memory::usage().held; };
   const int64_t held_before = held(), small = std::min<int64_t>(4, flags.batch_size),
@@ -124,8 +126,15 @@ int64_t forecast_memory(const TrainingFlags& given, const data::Dataset& train_s
   }
   const double each = large > small ? (needed[1] - needed[0]) / static_cast<double>(large - small) : 0;
   const int64_t waiting = 4 * 4 * flags.batch_size * 3 * train_set.size * train_set.size;  // batches of the loader
-  return before + static_cast<int64_t>(needed[1] + each * static_cast<double>(flags.batch_size - large)) + waiting +
-         state;
+  const auto steps = static_cast<int64_t>(needed[1] + each * static_cast<double>(flags.batch_size - large));
+  const bool on_gpu = device_of(given) == engine::Device::cuda;
+  return {before + waiting + state + (on_gpu ? 0 : steps), on_gpu ? steps : 0, each};
+}
+
+int64_t batch_that_fits(const MemoryForecast& forecast, int64_t batch, int64_t memory) {
+  if (forecast.by_image <= 0) return batch;
+  const double beyond = static_cast<double>(forecast.gpu - memory) / forecast.by_image;
+  return std::max<int64_t>(0, batch - static_cast<int64_t>(std::ceil(std::max(0.0, beyond))));
 }
 
 int64_t memory_in_use() { return sizes().resident; }
@@ -164,8 +173,19 @@ std::string memory_size(int64_t bytes) {
   return mib < 1024 ? format("%.0f MiB", mib) : format("%.2f GiB", mib / 1024);
 }
 
-void require_memory(int64_t needed) {
-  const int64_t reach = memory_within_reach();
+std::string memory_size(const MemoryForecast& forecast) {
+  return memory_size(forecast.system) + (forecast.gpu > 0 ? " and " + memory_size(forecast.gpu) + " of the GPU" : "");
+}
+
+void require_memory(const MemoryForecast& forecast, int64_t batch) {
+  if (forecast.gpu > 0) {
+    const int64_t room = engine::gpu().free / 17 * 16;
+    const int64_t fits = batch_that_fits(forecast, batch, room);
+    ENSURE(fits >= batch, "not enough memory of the GPU: this training needs about ", memory_size(forecast.gpu),
+           " and a little to spare, and ", memory_size(engine::gpu().free), " are free; ",
+           fits > 0 ? engine::text("--batch-size ", fits, " fits") : "no batch fits");
+  }
+  const int64_t needed = forecast.system, reach = memory_within_reach();
   ENSURE(needed + needed / 16 <= reach, "not enough memory: this training needs about ", memory_size(needed),
          " and a little to spare, and ", memory_size(reach),
          " can be had; a smaller --batch-size with --grad-accum-steps needs less");

@@ -9,9 +9,19 @@
 
 namespace apps {
 
-/// Bytes that a training will use at most, this program with its data sets among them. Found out by some steps with
-/// small parts of a batch; mostly within a tenth. An Error where there is not even the memory for those.
-int64_t forecast_memory(const TrainingFlags& flags, const data::Dataset& train_set);
+/// Bytes that a training will use at most: of the system, this program with its data sets among them, and of the GPU
+/// where it trains there; and how many of those a further image in a batch takes.
+struct MemoryForecast {
+  int64_t system = 0, gpu = 0;
+  double by_image = 0;
+};
+
+/// Found out by some steps on the CPU with small parts of a batch; mostly within a tenth. An Error where there is not
+/// even the memory for those.
+MemoryForecast forecast_memory(const TrainingFlags& flags, const data::Dataset& train_set);
+
+/// The largest batch with which a training on the GPU needs no more than that.
+int64_t batch_that_fits(const MemoryForecast& forecast, int64_t batch, int64_t memory);
 
 /// Bytes that this program uses now, and the most it has used.
 int64_t memory_in_use();
@@ -29,7 +39,11 @@ int64_t memory_left_by_groups(const std::filesystem::path& groups = "/sys/fs/cgr
 /// "1.25 GiB", or "37 MiB" where it is less than one.
 std::string memory_size(int64_t bytes);
 
-/// An Error where a training needs more memory than there is, or so nearly all that the forecast may be wrong.
-void require_memory(int64_t needed);
+/// An Error where a training with that batch needs more memory than there is, or so nearly all that the forecast may be
+/// wrong; it says what would fit the GPU.
+void require_memory(const MemoryForecast& needed, int64_t batch);
+
+/// "1.10 GiB", with "and 3.10 GiB of the GPU" where it has a part in it.
+std::string memory_size(const MemoryForecast& forecast);
 
 }  // namespace apps

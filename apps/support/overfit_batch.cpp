@@ -10,7 +10,7 @@
 namespace apps {
 
 void overfit_batch(const TrainingFlags& flags, const data::Dataset& train_set) {
-  require_memory(forecast_memory(flags, train_set));
+  require_memory(forecast_memory(flags, train_set), flags.batch_size);
   Learner learner(flags, train_set);
   const data::Batch batch =
       data::first_batch(train_set, {.batch = flags.batch_size, .train = true, .seed = flags.seed});

@@ -73,7 +73,7 @@ class Training {
   }
 
   /// Trains to the end.
-  void run(const Arguments& told, int64_t forecast) {
+  void run(const Arguments& told, const MemoryForecast& forecast) {
     write_head(told, forecast);
     catch_interrupts();
     if (at_.step > 0 || rolls_back()) save();
@@ -261,7 +261,7 @@ class Training {
   }
 
   /// What is known before the first step.
-  void write_head(const Arguments& told, int64_t forecast) {
+  void write_head(const Arguments& told, const MemoryForecast& forecast) {
     run_.write_arguments(origin_.arguments);
     const int64_t parameters = nn::count_parameters(learner_.network());
     nlohmann::ordered_json about = nlohmann::ordered_json::parse(origin_.environment);
@@ -277,6 +277,7 @@ class Training {
       std::printf("goes on after step %ld of %ld, in epoch %ld of %ld\n\n", at_.step, steps_, at_.epoch + 1,
                   flags_.epochs);
     }
+    if (device_of(flags_) == engine::Device::cuda) std::printf("on %s\n\n", engine::gpu().name.c_str());
     for (const Argument& argument : told) std::printf("%-18s %s\n", argument.name.c_str(), argument.value.c_str());
     std::printf("\n%s: %ld parameters; %s: %ld training and %ld test images, %zu classes\n", flags_.model.model.c_str(),
                 parameters, train_set_.name.c_str(), train_set_.count(), test_set_.count(), train_set_.classes.size());
@@ -288,7 +289,7 @@ class Training {
     std::fflush(stdout);
   }
 
-  void write_end(int64_t forecast) {
+  void write_end(const MemoryForecast& forecast) {
     stop_if_interrupted();
     bool told = true;
     try {
@@ -300,7 +301,9 @@ class Training {
       told = false;
     }
     if (!flags_.quiet) {
-      std::printf("\nmemory: %s were used at most, forecast were %s\n", memory_size(most_memory_used()).c_str(),
+      const MemoryForecast used{most_memory_used(), engine::memory::usage(device_of(flags_)).peak};
+      std::printf("\nmemory: %s were used at most, forecast were %s\n",
+                  memory_size(forecast.gpu > 0 ? used : MemoryForecast{used.system}).c_str(),
                   memory_size(forecast).c_str());
     }
     std::printf("%sfinal accuracy: %.2f %% top-1 (chance is %.2f %%)\nrun folder: %s%s\n", flags_.quiet ? "" : "\n",
@@ -334,8 +337,8 @@ class Training {
 
 void train(const TrainingFlags& flags, const Origin& origin, const Arguments& told, const data::Dataset& train_set,
            const data::Dataset& test_set, const fs::path& resumed) {
-  const int64_t forecast = forecast_memory(flags, train_set);
-  require_memory(forecast);
+  const MemoryForecast forecast = forecast_memory(flags, train_set);
+  require_memory(forecast, flags.batch_size);
   Training(flags, origin, train_set, test_set, resumed).run(told, forecast);
 }
 

@@ -1,5 +1,6 @@
 #include "apps/support/training_flags.h"
 
+#include "apps/support/device_flag.h"
 #include "engine/names.h"
 #include "engine/ops.h"
 #include "engine/parallel.h"
@@ -55,7 +56,7 @@ void add_training_flags(CommandLine& line, TrainingFlags& o) {
   line.add("--conv", o.conv, "How convolutions are computed: the fastest way for a shape, or always one")
       ->check(one_of("algorithm", engine::names_of(engine::conv_algorithms())));
   line.add("-j,--workers", o.workers, "Threads that prepare data; 0: none")->check(between(0, 256));
-  line.add("--device", o.device, "Where to compute")->check(one_of("device", {"cpu", "cuda"}));
+  add_device_flag(line, o.device);
 
   line.group("Output");
   line.add("--output", o.output, "Folder that run folders are made in")->check(folder());
@@ -84,7 +85,7 @@ void resolve(TrainingFlags& o, data::Family family) {
   if (!o.model_ema && o.ema_decay != TrainingFlags().ema_decay) {
     throw UsageError("--model-ema-decay: without --model-ema it is not read");
   }
-  engine::require_device(o.device == "cuda" ? engine::Device::cuda : engine::Device::cpu);
+  engine::require_device(device_of(o));
   resolve(o.mixing, family);
   check(o.loss);
   if (o.mixing.mix != "none" && o.batch_size < 2)
@@ -92,6 +93,8 @@ void resolve(TrainingFlags& o, data::Family family) {
   if (o.threads > 0) engine::set_threads(o.threads);
   engine::set_conv_algorithm(o.conv);
 }
+
+engine::Device device_of(const TrainingFlags& flags) { return device_named(flags.device); }
 
 TrainingFlags without_initial_weights(TrainingFlags flags) {
   flags.init_checkpoint.clear();

@@ -6,6 +6,7 @@
 #include "apps/support/loss_flags.h"
 #include "apps/support/mixing_flags.h"
 #include "apps/support/model_flags.h"
+#include "engine/device.h"
 #include "nn/optimizer.h"
 
 namespace apps {
@@ -46,6 +47,9 @@ void add_training_flags(CommandLine& line, TrainingFlags& options);
 
 /// Fills in what was left to be chosen, prepares the threads, and checks the device.
 void resolve(TrainingFlags& options, data::Family family);
+
+/// The device of --device.
+engine::Device device_of(const TrainingFlags& flags);
 
 /// The flags without --init-checkpoint, where the weights come from elsewhere or do not matter.
 TrainingFlags without_initial_weights(TrainingFlags flags);

@@ -152,7 +152,7 @@ int run_training(int argc, char** argv, const char* name, const std::string& sum
     tell_skipped(test_set);
     if (dry) return dry_run(options, train_set);
     if (overfit) return overfit_batch(options, train_set);
-    const Origin now{line.values(), environment(train_set, test_set).dump()};
+    const Origin now{line.values(), environment(device_of(options), train_set, test_set).dump()};
     if (before) require_same(resumed, *before, now);
     train(options, now, changed(now.arguments, usual), train_set, test_set, resumed);
   });

@@ -98,7 +98,7 @@ Position read(const fs::path& path, const nn::State& tensors) {
       throw Damaged(
           engine::text(path.string(), ": tensor ", nn::quoted(entry.name), " is damaged: its SHA-256 is another one"));
     }
-    std::memcpy(tensor.data(), bytes.data(), bytes.size());
+    copy_bytes(bytes.data(), engine::Device::cpu, tensor.data(), tensor.device(), static_cast<int64_t>(bytes.size()));
   }
   const json& at = texts["position"];
   return {at.at("epoch"),  at.at("batches"),  at.at("step"),   at.at("losses"), at.at("loss_sum"),      at.at("lr"),
@@ -111,7 +111,7 @@ void StateFiles::save(const nn::State& tensors, const Position& p, const Origin&
   std::vector<nn::NewTensor> all;
   json sums, list = json::array();
   for (const nn::Entry& entry : tensors) {
-    const Tensor tensor = entry.variable.value();
+    const Tensor tensor = entry.variable.value().to(engine::Device::cpu);
     const std::string_view bytes = bytes_of(tensor);
     sums[entry.name] = data::checksum_of(bytes);
     all.push_back({entry.name, "F32", extents(tensor),

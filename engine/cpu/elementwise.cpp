@@ -43,4 +43,6 @@ void scale(const Tensor& x, float factor, Tensor& y) {
   });
 }
 
+void scale_by(const Tensor& x, const Tensor& by, float divisor, Tensor& y) { scale(x, by.data()[0] / divisor, y); }
+
 }  // namespace engine::cpu

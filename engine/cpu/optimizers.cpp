@@ -40,8 +40,8 @@ struct Adam {
 
 }  // namespace
 
-void squared_norm(const Tensor& x, Tensor& sum) {
-  sum.data()[0] = static_cast<float>(sum_of_squares(x.data(), x.elements()));
+void squared_norm(const Tensor& x, int64_t at, Tensor& sums) {
+  sums.data()[at] = static_cast<float>(sum_of_squares(x.data(), x.elements()));
 }
 
 void lerp(const Tensor& x, float weight, Tensor& y) {

@@ -19,7 +19,7 @@ Variable softmax_cross_entropy(const Variable& logits, const Tensor& target) {
   Tensor loss({1}, device), dlogits(logits.shape(), device);
   kernel::softmax_cross_entropy(logits.value(), target, loss, dlogits);
   return record("softmax_cross_entropy", loss, {logits}, [dlogits](const Tensor& dy, Gradients& dx) {
-    dx.add(0, dlogits.shape(), [&](Tensor& g) { kernel::scale(dlogits, dy.item(), g); });
+    dx.add(0, dlogits.shape(), [&](Tensor& g) { kernel::scale_by(dlogits, dy, 1, g); });
   });
 }
 

@@ -11,7 +11,8 @@ namespace mixup {
 ///   - sum over c of  target[c] log s[c] + (1 - target[c]) log(1 - s[c])
 /// Writes its gradient  dz = s - target.  Class a's target must hold what class b's adds where they are the same class.
 template <class Real>
-Real binary_cross_entropy(const Real* z, int classes, const Pair& pair, const RowTarget<Real>& target, Real* dz) {
+DEMIX_HOST_DEVICE Real binary_cross_entropy(const Real* z, int classes, const Pair& pair, const RowTarget<Real>& target,
+                                            Real* dz) {
   Real loss = 0;
   for (int c = 0; c < classes; ++c) {
     const Real t = target.other + (c == pair.a ? target.a : 0) + (c == pair.b ? target.b : 0);
@@ -31,7 +32,8 @@ class SigmoidLoss {
 
   /// A target above 1, from two shares of the same class, counts as 1.
   template <class Real>
-  RowLoss<Real> operator()(const Real* z, int classes, const Pair& pair, RowTarget<Real> target, Real* dz) const {
+  DEMIX_HOST_DEVICE RowLoss<Real> operator()(const Real* z, int classes, const Pair& pair, RowTarget<Real> target,
+                                             Real* dz) const {
     if (pair.a == pair.b) target = {std::min<Real>(1, target.a + target.b), 0};
     Real loss = binary_cross_entropy(z, classes, pair, smoothed(target, smoothing_, classes), dz);
     if (mean_) {
@@ -54,7 +56,7 @@ class MixupBinaryCrossEntropy {
       : bce_(options), two_(options.bce_target == BceTarget::two) {}
 
   template <class Real>
-  RowLoss<Real> operator()(const Real* z, int classes, const Pair& pair, Real* dz) const {
+  DEMIX_HOST_DEVICE RowLoss<Real> operator()(const Real* z, int classes, const Pair& pair, Real* dz) const {
     RowTarget<Real> target = shares_of<Real>(pair);
     if (two_) target = {target.a > 0 ? Real(1) : 0, target.b > 0 ? Real(1) : 0};
     return bce_(z, classes, pair, target, dz);

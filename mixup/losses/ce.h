@@ -8,7 +8,8 @@ namespace mixup {
 /// Cross entropy of softmax(z) = p with a target that sums to 1:  - sum over c of target[c] log p[c].  Writes its
 /// gradient  dz = p - target.
 template <class Real>
-Real cross_entropy(const Real* z, int classes, const Pair& pair, const RowTarget<Real>& target, Real* dz) {
+DEMIX_HOST_DEVICE Real cross_entropy(const Real* z, int classes, const Pair& pair, const RowTarget<Real>& target,
+                                     Real* dz) {
   const engine::Softmax<Real> p(z, classes);
   Real loss = 0;
   for (int c = 0; c < classes; ++c) {
@@ -31,7 +32,7 @@ class MixupCrossEntropy {
   explicit MixupCrossEntropy(const LossOptions& options) : smoothing_(checked_smoothing(options)) {}
 
   template <class Real>
-  RowLoss<Real> operator()(const Real* z, int classes, const Pair& pair, Real* dz) const {
+  DEMIX_HOST_DEVICE RowLoss<Real> operator()(const Real* z, int classes, const Pair& pair, Real* dz) const {
     const Real mce = cross_entropy(z, classes, pair, smoothed(shares_of<Real>(pair), smoothing_, classes), dz);
     return {mce, {{{"mce", mce}}}};
   }

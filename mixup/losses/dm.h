@@ -8,7 +8,7 @@ namespace mixup {
 ///   D[i|j] = log sum over c != j of exp(z[c])  -  z[i]
 /// Adds `weight` times its gradient, q - e[i], to dz, where q is the softmax without j: class j gets none.
 template <class Real>
-Real decoupled_term(const Real* z, int classes, int i, int j, Real weight, Real* dz) {
+DEMIX_HOST_DEVICE Real decoupled_term(const Real* z, int classes, int i, int j, Real weight, Real* dz) {
   const engine::Softmax<Real> q(z, classes, j);
   for (int c = 0; c < classes; ++c) {
     if (c != j) dz[c] += weight * std::exp(q.log_probability(z[c]));
@@ -30,7 +30,7 @@ class DecoupledMixup {
   }
 
   template <class Real>
-  RowLoss<Real> operator()(const Real* z, int classes, const Pair& pair, Real* dz) const {
+  DEMIX_HOST_DEVICE RowLoss<Real> operator()(const Real* z, int classes, const Pair& pair, Real* dz) const {
     const Real mce = mce_(z, classes, pair, dz).loss;
     Real decoupled_a = 0, decoupled_b = 0, loss = mce;
     const double a = pair.lambda, b = 1 - pair.lambda;

@@ -7,7 +7,7 @@ namespace mixup {
 /// The target of a class with a share lambda of the picture (Liu et al., 2023):  (lambda / xi)^t, at most 1.  So from
 /// xi on a class counts as wholly there. A share of 0 is no class, whatever t.
 template <class Real>
-Real rescaled(Real lambda, Real t, Real xi) {
+DEMIX_HOST_DEVICE Real rescaled(Real lambda, Real t, Real xi) {
   if (lambda <= 0) return 0;
   return lambda >= xi ? 1 : std::pow(lambda / xi, t);
 }
@@ -23,7 +23,7 @@ class DecoupledBinaryCrossEntropy {
   }
 
   template <class Real>
-  RowLoss<Real> operator()(const Real* z, int classes, const Pair& pair, Real* dz) const {
+  DEMIX_HOST_DEVICE RowLoss<Real> operator()(const Real* z, int classes, const Pair& pair, Real* dz) const {
     const bool cuts = pair.kind == Kind::cutting;
     const auto t = static_cast<Real>(t_.value_or(cuts ? 1 : 0.5)), xi = static_cast<Real>(xi_.value_or(cuts ? 0.8 : 1));
     const RowTarget<Real> shares = shares_of<Real>(pair);

@@ -2,12 +2,13 @@
 
 #include <array>
 
+#include "engine/host_device.h"
 #include "mixup/losses.h"
 
 // What the losses are made of. A loss is a class with one template
-//   RowLoss<Real> operator()(const Real* z, int classes, const Pair& pair, Real* dz) const
+//   DEMIX_HOST_DEVICE RowLoss<Real> operator()(const Real* z, int classes, const Pair& pair, Real* dz) const
 // which returns the loss of one row of logits and writes its gradient to dz: Real is float in training, and double
-// where the gradient is checked or taught.
+// where the gradient is checked or taught. On a GPU every row is a thread's.
 namespace mixup {
 
 /// The loss of a row, and the terms it consists of by name.
@@ -36,14 +37,14 @@ inline double checked_smoothing(const LossOptions& options) {
 
 /// Target t becomes (1 - smoothing) t + smoothing / classes, timm's label smoothing.
 template <class Real>
-RowTarget<Real> smoothed(RowTarget<Real> target, double smoothing, int classes) {
+DEMIX_HOST_DEVICE RowTarget<Real> smoothed(RowTarget<Real> target, double smoothing, int classes) {
   const auto kept = static_cast<Real>(1 - smoothing);
   return {kept * target.a, kept * target.b, kept * target.other + static_cast<Real>(smoothing / classes)};
 }
 
 /// The shares of both classes.
 template <class Real>
-RowTarget<Real> shares_of(const Pair& pair) {
+DEMIX_HOST_DEVICE RowTarget<Real> shares_of(const Pair& pair) {
   const auto share = static_cast<Real>(pair.lambda);
   return {share, 1 - share};
 }

@@ -1,3 +1,6 @@
+#include <functional>
+#include <utility>
+
 #include "engine/kernels.h"
 #include "nn/optimizer.h"
 
@@ -5,13 +8,13 @@ namespace nn {
 namespace {
 
 /// A kernel that moves a parameter by running means of its gradient and of the gradient's square.
-using Kernel = void (*)(const engine::Tensor& grad, const engine::AdamSpec& spec, engine::Tensor& w, engine::Tensor& m,
-                        engine::Tensor& v);
+using Kernel = std::function<void(const engine::Tensor& grad, const engine::AdamSpec& spec, engine::Tensor& w,
+                                  engine::Tensor& m, engine::Tensor& v)>;
 
 class Adam : public Optimizer {
  public:
   Adam(const Module& network, const OptimizerOptions& options, Kernel kernel)
-      : Optimizer(network, options, 2), kernel_(kernel) {}
+      : Optimizer(network, options, 2), kernel_(std::move(kernel)) {}
 
  private:
   void move(Slot& slot, float lr, int64_t step) override {

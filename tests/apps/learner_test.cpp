@@ -169,7 +169,7 @@ TEST_CASE("the forecast of memory is what a step of the whole batch holds") {
     const data::Dataset set = pictures(64);
     engine::memory::release_unused();
     const int64_t before = apps::memory_in_use(), held_before = engine::memory::usage().held;
-    const int64_t forecast = apps::forecast_memory(flags, set) - before;
+    const int64_t forecast = apps::forecast_memory(flags, set).system - before;
     engine::memory::release_unused();
     Learner learner(flags, set);
     data::Loader loader(set, {.batch = 64, .train = true, .seed = 1, .workers = 0});
@@ -189,9 +189,9 @@ TEST_CASE("sizes of memory are told in the unit that suits them") {
   CHECK(apps::memory_size(37 << 20) == "37 MiB");
   CHECK(apps::memory_size(int64_t{5} << 28) == "1.25 GiB");
   CHECK(apps::memory_within_reach() > apps::memory_in_use());
-  CHECK_NOTHROW(apps::require_memory(apps::memory_in_use()));
+  CHECK_NOTHROW(apps::require_memory({apps::memory_in_use()}, 1));
   CHECK_THROWS_WITH_AS(
-      apps::require_memory(int64_t{1} << 60),
+      apps::require_memory({int64_t{1} << 60}, 1),
       doctest::Contains("not enough memory: this training needs about 1073741824.00 GiB and a little to spare, and"),
       engine::Error);
 }

@@ -229,7 +229,6 @@ TEST_CASE("bad input is one line and a non-zero exit code, before any run folder
            {"--nesterov=maybe", 2, "--nesterov: 'maybe' is neither true nor false"},
            {"--completion", 2, "--completion needs a value: bash, zsh, fish"},
            {"--completion tcsh", 2, "unknown shell 'tcsh'"},
-           {"--device cuda", 1, "device cuda: this build of demix has no CUDA backend; use --device cpu"},
            {"--dataset cifar10", 1, "--data-dir is needed"},
            {"--dataset cifar10 --data-dir nowhere", 1, "nowhere is not a folder"},
            {"--dataset cifar10 --data-dir empty", 1, "data_batch_1.bin: No such file or directory"},
@@ -249,6 +248,29 @@ TEST_CASE("bad input is one line and a non-zero exit code, before any run folder
     CHECK_FALSE(fs::exists(scratch.path / "output"));
     fs::remove_all(scratch.path / "output");
   }
+}
+
+TEST_CASE("on a GPU the programs train, go on and test; where there is none they say so in one line") {
+  const Scratch scratch("gpu");
+  const std::string flags =
+      "--dataset shapes --shapes-train 64 --shapes-test 32 --model resnet20 --batch-size 16 --mix cutmix --loss dm "
+      "--device cuda --experiment run";
+  const Outcome first = run_program("train_cifar", flags + " --epochs 1", scratch);
+  CAPTURE(first.err);
+  if (first.exit_code != 0) {
+    CHECK(first.exit_code == 1);
+    CHECK(first.err.starts_with("train_cifar: device cuda: "));
+    CHECK(first.err.ends_with("; use --device cpu\n"));
+    CHECK(std::count(first.err.begin(), first.err.end(), '\n') == 1);
+    CHECK_FALSE(fs::exists(scratch.path / "output"));
+    return;
+  }
+  CHECK(first.out.find(" of the GPU were used at most") != std::string::npos);
+  CHECK(fs::exists(scratch.path / "output/run/images/cam.png"));
+  const Outcome test =
+      run_program("validate", "--checkpoint output/run/last.safetensors --shapes-test 32 --device cuda", scratch);
+  CHECK(test.exit_code == 0);
+  CHECK(run_program("train_cifar", flags + " --epochs 1 --dry-run", scratch).exit_code == 0);
 }
 
 TEST_CASE("args.yaml holds every digit of a number, and the last of two equal flags counts") {

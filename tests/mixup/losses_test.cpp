@@ -6,6 +6,7 @@
 #include "mixup/losses.h"
 #include "mixup/losses/dm.h"
 #include "mixup/losses/dm_bce.h"
+#include "tests/support/loss_variants.h"
 #include "tests/support/numbers.h"
 
 using namespace support;
@@ -20,35 +21,6 @@ using mixup::Sides;
 
 namespace {
 
-/// A loss with options, and what must hold for it.
-struct Variant {
-  const char* name;
-  LossOptions options = {};
-  bool symmetric = true;  // exchanging both images changes nothing
-  Kind kind = Kind::cutting;
-
-  bool softmax() const { return name == std::string("ce") || name == std::string("dm"); }
-};
-
-std::vector<Variant> variants() {
-  return {{"ce"},
-          {"ce", {.smoothing = 0.1}},
-          {"dm"},
-          {"dm", {.smoothing = 0.1, .dm_eta = 1}},
-          {"dm", {.dm_eta = 0.25, .dm_weight_power = 1}},
-          {"dm", {.dm_weight_power = 0.5, .dm_sides = Sides::minor}},
-          {"dm", {.dm_sides = Sides::major}},
-          {"dm", {.dm_eta = 1, .dm_sides = Sides::labeled}, false},
-          {"dm", {.dm_min_share = 0}},
-          {"bce"},
-          {"bce", {.smoothing = 0.2, .bce_reduction = Reduction::mean}},
-          {"bce", {.bce_target = BceTarget::two}},
-          {"dm-bce"},
-          {"dm-bce", {}, true, Kind::interpolation},
-          {"dm-bce", {.smoothing = 0.1, .bce_reduction = Reduction::mean, .dm_t = 2, .dm_xi = 0.7}},
-          {"dm-bce", {.dm_t = 0}}};
-}
-
 struct Value {
   double loss;
   std::vector<double> gradient;
@@ -62,7 +34,7 @@ const mixup::LossEntry& entry_of(const std::string& name) {
   throw std::runtime_error(name);
 }
 
-Value explain(const Variant& variant, const std::vector<double>& z, Pair pair) {
+Value explain(const LossVariant& variant, const std::vector<double>& z, Pair pair) {
   Value value{0, std::vector<double>(z.size(), NAN), {}};
   pair.kind = variant.kind;
   const auto [loss, terms] =
@@ -98,7 +70,7 @@ std::vector<Row> random_rows() {
 template <class Body>
 void for_each_variant(Body body) {
   int number = 0;
-  for (const Variant& variant : variants()) {
+  for (const LossVariant& variant : loss_variants()) {
     const std::string which = engine::text(variant.name, ", variant ", number++);
     CAPTURE(which);
     body(variant);
@@ -109,16 +81,16 @@ void for_each_variant(Body body) {
 
 TEST_CASE("every loss of the table is among the variants that are tested") {
   for (const mixup::LossEntry& entry : mixup::losses()) {
-    const std::vector<Variant> all = variants();
+    const std::vector<LossVariant> all = loss_variants();
     CHECK(std::any_of(all.begin(), all.end(),
-                      [&](const Variant& variant) { return variant.name == std::string(entry.name); }));
+                      [&](const LossVariant& variant) { return variant.name == std::string(entry.name); }));
   }
 }
 
 TEST_CASE("the worked examples come out to ten digits") {
   const std::vector<double> z{2, 1, 0, -1};
   struct Example {
-    Variant variant;
+    LossVariant variant;
     double loss;
     std::vector<double> gradient;
   };
@@ -158,7 +130,7 @@ TEST_CASE("the worked examples come out to ten digits") {
 }
 
 TEST_CASE("every loss: the gradient is that of central differences") {
-  for_each_variant([](const Variant& variant) {
+  for_each_variant([](const LossVariant& variant) {
     for (Row row : random_rows()) {
       const Value value = explain(variant, row.z, row.pair);
       for (size_t c = 0; c < row.z.size(); ++c) {
@@ -175,7 +147,7 @@ TEST_CASE("every loss: the gradient is that of central differences") {
 }
 
 TEST_CASE("the gradient of a loss on softmax, and of each of its terms alone, sums to zero") {
-  for_each_variant([](const Variant& variant) {
+  for_each_variant([](const LossVariant& variant) {
     for (const Row& row : random_rows()) {
       if (variant.softmax()) CHECK(std::abs(sum(explain(variant, row.z, row.pair).gradient)) < 1e-13);
     }
@@ -190,7 +162,7 @@ TEST_CASE("the gradient of a loss on softmax, and of each of its terms alone, su
 }
 
 TEST_CASE("every loss as an op: the mean of the weighted rows and its gradient, from float logits") {
-  for_each_variant([](const Variant& variant) {
+  for_each_variant([](const LossVariant& variant) {
     for (int64_t classes : {2, 5, 100}) {
       const int64_t n = 37;
       const Variable logits = Variable::leaf(uniform({n, classes}, 3, -4, 4));
@@ -220,7 +192,7 @@ TEST_CASE("every loss as an op: the mean of the weighted rows and its gradient, 
 }
 
 TEST_CASE("every loss: finite and with a finite gradient for logits up to 1e4") {
-  for_each_variant([](const Variant& variant) {
+  for_each_variant([](const LossVariant& variant) {
     for (float size : {50.0f, 1e3f, 1e4f}) {
       for (const std::vector<float>& signs :
            {std::vector<float>{1, -1, 0}, {-1, 1, 0}, {-1, -1, 1}, {1, 1, -1}, {1, 1, 1}, {-1, -1, -1}}) {
@@ -243,7 +215,7 @@ TEST_CASE("every loss: finite and with a finite gradient for logits up to 1e4") 
 
 TEST_CASE("every loss: renaming the classes changes nothing, nor does exchanging both images") {
   Rng rng(6, engine::Purpose::test);
-  for_each_variant([&](const Variant& variant) {
+  for_each_variant([&](const LossVariant& variant) {
     for (const Row& row : random_rows()) {
       const Value value = explain(variant, row.z, row.pair);
       const std::vector<int> name = rng.permutation(static_cast<int>(row.z.size()));
@@ -326,7 +298,7 @@ TEST_CASE("the rescaled share of DM(BCE) rises from 0 to 1 at xi") {
 TEST_CASE("of one class in the picture the losses on sigmoids ask for 1, never for more") {
   const std::vector<double> z{0.5, -1, 2};
   const Value plain = explain({"bce"}, z, {1, 1, 1});
-  for (const Variant& variant : std::initializer_list<Variant>{
+  for (const LossVariant& variant : std::initializer_list<LossVariant>{
            {"bce"}, {"bce", {.bce_target = BceTarget::two}}, {"dm-bce"}, {"dm-bce", {}, true, Kind::interpolation}}) {
     for (const Pair pair : {Pair{1, 1, 0.5}, Pair{1, 1, 0.3}, Pair{1, 0, 1}, Pair{0, 1, 0}}) {
       CHECK(explain(variant, z, pair).loss == doctest::Approx(plain.loss).epsilon(1e-12));
@@ -373,18 +345,18 @@ TEST_CASE("targets that do not fit the logits are refused, and so are logits tha
 }
 
 TEST_CASE("impossible options are refused") {
-  for (const Variant& bad : std::initializer_list<Variant>{{"dm", {.dm_eta = -1}},
-                                                           {"dm", {.dm_eta = NAN}},
-                                                           {"dm", {.dm_weight_power = -1}},
-                                                           {"dm", {.dm_min_share = 0.5}},
-                                                           {"dm", {.smoothing = 1}},
-                                                           {"ce", {.smoothing = -0.1}},
-                                                           {"bce", {.smoothing = NAN}},
-                                                           {"dm-bce", {.dm_t = -1}},
-                                                           {"dm-bce", {.dm_xi = 0}},
-                                                           {"dm-bce", {.dm_xi = 1.1}},
-                                                           {"dm-bce", {.dm_xi = NAN}},
-                                                           {"dn", {}}}) {
+  for (const LossVariant& bad : std::initializer_list<LossVariant>{{"dm", {.dm_eta = -1}},
+                                                                   {"dm", {.dm_eta = NAN}},
+                                                                   {"dm", {.dm_weight_power = -1}},
+                                                                   {"dm", {.dm_min_share = 0.5}},
+                                                                   {"dm", {.smoothing = 1}},
+                                                                   {"ce", {.smoothing = -0.1}},
+                                                                   {"bce", {.smoothing = NAN}},
+                                                                   {"dm-bce", {.dm_t = -1}},
+                                                                   {"dm-bce", {.dm_xi = 0}},
+                                                                   {"dm-bce", {.dm_xi = 1.1}},
+                                                                   {"dm-bce", {.dm_xi = NAN}},
+                                                                   {"dn", {}}}) {
     CAPTURE(bad.name);
     CHECK_THROWS_AS(mixup::make_loss(bad.name, bad.options), engine::Error);
   }

@@ -21,6 +21,11 @@ struct OpCase {
   std::function<Array(const std::vector<Array>&)> reference;
 };
 
+/// A copy of a constant on the device of the inputs.
+inline Tensor beside(const Tensor& constant, const std::vector<Variable>& in) {
+  return constant.clone().to(in[0].value().device());
+}
+
 inline OpCase conv_case(const std::string& name, Shape x, Shape weight, engine::Conv2dSpec spec) {
   return {"conv2d " + name,
           {uniform(x, 1), uniform(weight, 2)},
@@ -39,13 +44,14 @@ inline OpCase pool_case(const std::string& name, Shape x, engine::Pool2dSpec spe
 inline OpCase batch_norm_case(const std::string& name, Shape x, bool train) {
   const Shape c{x.last()};
   const Tensor mean = uniform(c, 20), var = uniform(c, 21, 0.5, 2);
-  return {"batch_norm " + name,
-          {uniform(x, 1), uniform(c, 2), uniform(c, 3)},
-          [=](const auto& in) { return engine::batch_norm(in[0], in[1], in[2], mean.clone(), var.clone(), train); },
-          [=](const auto& in) {
-            return train ? reference::batch_norm_train(in[0], in[1], in[2])
-                         : reference::normalize(in[0], in[1], in[2], Array(mean), Array(var));
-          }};
+  return {
+      "batch_norm " + name,
+      {uniform(x, 1), uniform(c, 2), uniform(c, 3)},
+      [=](const auto& in) { return engine::batch_norm(in[0], in[1], in[2], beside(mean, in), beside(var, in), train); },
+      [=](const auto& in) {
+        return train ? reference::batch_norm_train(in[0], in[1], in[2])
+                     : reference::normalize(in[0], in[1], in[2], Array(mean), Array(var));
+      }};
 }
 
 /// relu(batch norm + residual), with gamma and beta that keep its arguments off the corner at zero.
@@ -56,8 +62,8 @@ inline OpCase batch_norm_relu_case(const std::string& name, Shape x, bool with_r
   if (with_residual) inputs.push_back(uniform(x, 4, -0.2, 0.2));
   return {"batch_norm " + name, inputs,
           [=](const auto& in) {
-            return engine::batch_norm(in[0], in[1], in[2], Tensor::zeros(c), Tensor::zeros(c), true,
-                                      {.relu = true, .leak = leak}, with_residual ? in[3] : Variable());
+            return engine::batch_norm(in[0], in[1], in[2], beside(Tensor::zeros(c), in), beside(Tensor::zeros(c), in),
+                                      true, {.relu = true, .leak = leak}, with_residual ? in[3] : Variable());
           },
           [=](const auto& in) {
             const Array y = reference::batch_norm_train(in[0], in[1], in[2]);
@@ -84,7 +90,7 @@ inline OpCase cross_entropy_case(const std::string& name, Shape x) {
   const Tensor target = uniform(x, 22, 0, 1);
   return {"softmax_cross_entropy " + name,
           {uniform(x, 1, -3, 3)},
-          [=](const auto& in) { return engine::softmax_cross_entropy(in[0], target); },
+          [=](const auto& in) { return engine::softmax_cross_entropy(in[0], beside(target, in)); },
           [=](const auto& in) { return reference::softmax_cross_entropy(in[0], Array(target)); }};
 }
 
@@ -92,7 +98,7 @@ inline OpCase mix_case(const std::string& name, Shape x, Shape mask_shape, const
   const Tensor mask = uniform(mask_shape, 23, 0, 1);
   return {"mix " + name,
           {uniform(x, 1)},
-          [=](const auto& in) { return engine::mix(in[0], partner, mask); },
+          [=](const auto& in) { return engine::mix(in[0], partner, beside(mask, in)); },
           [=](const auto& in) { return reference::mix(in[0], in[0], partner, Array(mask)); }};
 }
 
@@ -168,7 +174,8 @@ inline std::vector<OpCase> op_cases() {
       {"mix with a source",
        {uniform({2, 3, 4, 2}, 1)},
        [](const Variables& in) {
-         return engine::mix(in[0], {1, 0}, uniform({2, 3, 4, 1}, 24, 0, 1), uniform({2, 3, 4, 2}, 25));
+         return engine::mix(in[0], {1, 0}, beside(uniform({2, 3, 4, 1}, 24, 0, 1), in),
+                            beside(uniform({2, 3, 4, 2}, 25), in));
        },
        [](const Arrays& in) {
          const Tensor mask = uniform({2, 3, 4, 1}, 24, 0, 1), source = uniform({2, 3, 4, 2}, 25);

@@ -1,0 +1,184 @@
+#include "engine/cuda/conv_plan.h"
+
+#include <algorithm>
+#include <bit>
+#include <limits>
+#include <list>
+#include <memory>
+#include <unordered_map>
+
+#include "engine/cuda/runtime.h"
+#include "engine/cuda/scratch.h"
+
+// cuDNN has dozens of engines for a convolution and is often wrong about which is the fastest. So the first time that a
+// convolution is met, the plans that look best are run with its own memory, and the fastest one serves it from then on.
+namespace engine::cuda {
+
+size_t ConvKeyHash::operator()(const ConvKey& key) const {
+  uint64_t hash = 0;
+  const auto add = [&](auto value) {
+    hash = (hash ^ static_cast<uint64_t>(value)) * 0x9e3779b97f4a7c15;
+    hash ^= hash >> 32;
+  };
+  for (const Shape* shape : {&key.x, &key.weight, &key.y}) {
+    for (int i = 0; i < shape->rank(); ++i) add((*shape)[i]);
+  }
+  for (int64_t number : {key.stride, key.pad, key.groups}) add(number);
+  add(key.pass);
+  add(key.type);
+  for (bool flag : {key.accumulate, key.math.tf32, key.math.deterministic}) add(flag);
+  return hash;
+}
+
+std::string describe(const ConvKey& key) {
+  constexpr const char* passes[]{"forward", "backward data", "backward weight"};
+  const char* type = key.type == CUDNN_DATA_FLOAT      ? "float32"
+                     : key.type == CUDNN_DATA_HALF     ? "float16"
+                     : key.type == CUDNN_DATA_BFLOAT16 ? "bfloat16"
+                                                       : "another type";
+  return text("conv2d ", passes[static_cast<size_t>(key.pass)], ", x ", key.x, ", weight ", key.weight, ", stride ",
+              key.stride, ", pad ", key.pad, ", groups ", key.groups, ", ", type, key.accumulate ? ", accumulated" : "",
+              key.math.tf32 ? ", tf32" : "", key.math.deterministic ? ", deterministic" : "");
+}
+
+bool allowed(const std::vector<cudnnBackendNumericalNote_t>& notes, const Math& math, cudnnDataType_t type) {
+  const bool exact = type == CUDNN_DATA_FLOAT;
+  return std::none_of(notes.begin(), notes.end(), [&](cudnnBackendNumericalNote_t note) {
+    return (note == CUDNN_NUMERICAL_NOTE_TENSOR_CORE && exact && !math.tf32) ||
+           (note == CUDNN_NUMERICAL_NOTE_DOWN_CONVERT_INPUTS && exact) ||  // to float16, which overflows
+           (note == CUDNN_NUMERICAL_NOTE_NONDETERMINISTIC && math.deterministic);
+  });
+}
+
+namespace {
+
+constexpr int64_t x_id = 1, weight_id = 2, y_id = 3;
+
+/// A way to compute one convolution, ready to run.
+struct Plan {
+  Descriptor descriptor;
+  int64_t workspace;  // bytes
+  float milliseconds = 0;
+
+  cudnnStatus_t run(const ConvData& data, void* workspace_data) const {
+    Descriptor pack(CUDNN_BACKEND_VARIANT_PACK_DESCRIPTOR);
+    pack.set(CUDNN_ATTR_VARIANT_PACK_UNIQUE_IDS, {x_id, weight_id, y_id});
+    pack.set(CUDNN_ATTR_VARIANT_PACK_DATA_POINTERS, {data.x, data.weight, data.y});
+    pack.set(CUDNN_ATTR_VARIANT_PACK_WORKSPACE, workspace_data);
+    pack.finalize();
+    return cudnn().execute(cudnn_handle(), descriptor.handle(), pack.handle());
+  }
+};
+
+Descriptor graph_of(const ConvKey& key) {
+  try {
+    return graph_descriptor(operation_descriptor(
+        key.pass, tensor_descriptor(x_id, key.x, key.type), tensor_descriptor(weight_id, key.weight, key.type),
+        tensor_descriptor(y_id, key.y, key.type), convolution_descriptor(key.stride, key.pad), key.accumulate));
+  } catch (const Error& error) {
+    fail(error.what(), ": ", describe(key));
+  }
+}
+
+/// The first plans of those that cuDNN proposes and that are allowed, in its order.
+std::vector<Plan> proposed_plans(const ConvKey& key, size_t most) {
+  std::vector<Plan> plans;
+  const Descriptor graph = graph_of(key);
+  for (const auto mode : {CUDNN_HEUR_MODE_A, CUDNN_HEUR_MODE_FALLBACK}) {
+    for (const Descriptor& config : engine_configs(graph, mode)) {
+      if (plans.size() == most) return plans;
+      if (!allowed(numerical_notes(config), key.math, key.type)) continue;
+      Descriptor plan(CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR);
+      plan.set(CUDNN_ATTR_EXECUTION_PLAN_HANDLE, cudnn_handle());
+      plan.set(CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG, config);
+      if (!plan.try_finalize()) continue;
+      const int64_t workspace = plan.integer(CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE);
+      plans.push_back({std::move(plan), workspace});
+    }
+  }
+  return plans;
+}
+
+/// A point in time on the stream.
+class Event {
+ public:
+  Event() { CUDA_CHECK(cudaEventCreate(&event_)); }
+  ~Event() { cudaEventDestroy(event_); }
+  Event(const Event&) = delete;
+  Event& operator=(const Event&) = delete;
+
+  void record() { CUDA_CHECK(cudaEventRecord(event_, stream())); }
+  float milliseconds_since(const Event& start) const {
+    float milliseconds = 0;
+    CUDA_CHECK(cudaEventSynchronize(event_));
+    CUDA_CHECK(cudaEventElapsedTime(&milliseconds, start.event_, event_));
+    return milliseconds;
+  }
+
+ private:
+  cudaEvent_t event_;
+};
+
+/// How long three runs take after one that warms up; infinitely long where they fail or lack memory.
+float milliseconds(const Plan& plan, const ConvData& data) {
+  constexpr float never = std::numeric_limits<float>::infinity();
+  // Not from the pool, which would keep what only a slower plan wanted.
+  const std::unique_ptr<void, cudaError_t (*)(void*)> workspace(allocate(static_cast<size_t>(plan.workspace)),
+                                                                cudaFree);
+  if (plan.workspace > 0 && !workspace) return never;
+  Event start, stop;
+  for (int run = 0; run < 4; ++run) {
+    if (run == 1) start.record();
+    if (plan.run(data, workspace.get()) != CUDNN_STATUS_SUCCESS) {
+      cudaGetLastError();  // else the next check would find it again
+      return never;
+    }
+  }
+  stop.record();
+  return stop.milliseconds_since(start);
+}
+
+Plan fastest_plan(const ConvKey& key, ConvData data) {
+  // Which of two plans is faster can change from one process to the next, and the bits with it.
+  std::vector<Plan> plans = proposed_plans(key, key.math.deterministic ? 1 : 8);
+  ENSURE(!plans.empty(), "cudnn: no engine can compute ", describe(key));
+  if (plans.size() > 1) {
+    const Scratch<float> elsewhere(key.accumulate ? key.x.elements() : 0);  // the result must be added once
+    if (key.accumulate) data.x = elsewhere.data();
+    for (Plan& plan : plans) plan.milliseconds = milliseconds(plan, data);
+  }
+  return std::move(*std::ranges::min_element(plans, {}, &Plan::milliseconds));
+}
+
+const Plan& plan_of(const ConvKey& key, const ConvData& data) {
+  static auto& plans = *new std::unordered_map<ConvKey, Plan, ConvKeyHash>;  // never destroyed: cuDNN may be before
+  const auto known = plans.find(key);
+  if (known != plans.end()) return known->second;
+  cudaStreamCaptureStatus capture;
+  CUDA_CHECK(cudaStreamIsCapturing(stream(), &capture));
+  ENSURE(capture == cudaStreamCaptureStatusNone, "cuda: ", describe(key),
+         " is met for the first time in a capture; run one step before it");
+  return plans.emplace(key, fastest_plan(key, data)).first->second;
+}
+
+/// Memory for one convolution at a time. Smaller blocks that served before are kept, because captured work may use
+/// them; each is at least twice as large as the one before it.
+void* workspace(int64_t bytes) {
+  static auto& blocks = *new std::list<memory::Block>;  // never destroyed, like the pool
+  const auto needed = static_cast<size_t>(bytes);
+  if (needed == 0) return nullptr;
+  if (blocks.empty() || blocks.back().bytes < needed) {
+    const size_t size = std::bit_ceil(std::max(needed, size_t{1} << 20));
+    blocks.emplace_back(static_cast<int64_t>(size / sizeof(float)), Device::cuda);
+  }
+  return blocks.back().data;
+}
+
+}  // namespace
+
+void convolve(const ConvKey& key, const ConvData& data) {
+  const Plan& plan = plan_of(key, data);
+  CUDNN_CHECK(plan.run(data, workspace(plan.workspace)), describe(key));
+}
+
+}  // namespace engine::cuda

@@ -1,0 +1,251 @@
+#include <doctest/doctest.h>
+
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "apps/support/grad_cam.h"
+#include "apps/support/learner.h"
+#include "apps/support/training_state.h"
+#include "engine/file.h"
+#include "engine/memory.h"
+#include "engine/ops.h"
+#include "mixup/policies.h"
+#include "nn/ema.h"
+#include "nn/weights.h"
+#include "tests/support/loss_variants.h"
+#include "tests/support/scratch.h"
+#include "tests/support/trajectory.h"
+
+// Training on the GPU against training on the CPU.
+using namespace support;
+using engine::Device;
+using engine::Variable;
+
+namespace {
+
+double difference(const Tensor& tensor, const Tensor& expected) {
+  const std::vector<float> right = expected.to_vector();
+  return relative_error(tensor.to_vector(), std::vector<double>(right.begin(), right.end()));
+}
+
+/// Two networks of the same weights, on the CPU and on the GPU.
+struct Twins {
+  std::unique_ptr<nn::Network> here, there;
+
+  explicit Twins(const std::string& name, const nn::NetworkOptions& options = {.classes = 10, .size = 16, .seed = 3})
+      : here(nn::make_network(name, options)), there(nn::make_network(name, options)) {
+    move_to(*there, Device::cuda);
+  }
+
+  /// Gives all parameters the same random gradients.
+  void set_gradients(uint32_t first_seed) {
+    for (nn::Network* network : {here.get(), there.get()}) {
+      uint32_t seed = first_seed;
+      for (const nn::Entry& entry : state_of(*network)) {
+        if (entry.kind == nn::Entry::Kind::buffer) continue;
+        engine::backward(engine::scale(entry.variable, 1),
+                         uniform(entry.variable.shape(), seed++).to(device_of(*network)));
+      }
+    }
+  }
+
+  /// The largest relative difference of an entry.
+  double apart() const {
+    double most = 0;
+    const nn::State a = state_of(*here), b = state_of(*there);
+    for (size_t i = 0; i < a.size(); ++i) {
+      CHECK(b[i].variable.value().device() == Device::cuda);
+      most = std::max(most, difference(b[i].variable.value(), a[i].variable.value()));
+    }
+    return most;
+  }
+};
+
+data::Dataset pictures() { return data::shapes(data::Split::train, {.train_count = 64}); }
+
+apps::TrainingFlags flags_for(const std::string& device, const std::string& mix) {
+  apps::TrainingFlags flags;
+  flags.model.model = "resnet20";
+  flags.mixing.mix = mix;
+  flags.loss.loss = "dm";
+  flags.batch_size = 8;
+  flags.model_ema = true;
+  flags.ema_decay = 0.9;
+  flags.device = device;
+  resolve(flags.mixing, data::Family::cifar);
+  return flags;
+}
+
+}  // namespace
+
+TEST_CASE("a tensor goes to the GPU and back, and all its handles go along where it moves") {
+  const Tensor x = uniform({3, 5, 7}, 1);
+  const Tensor there = x.to(Device::cuda);
+  CHECK(there.device() == Device::cuda);
+  CHECK(there.to_vector() == x.to_vector());
+  CHECK(same_bits(there.clone().to(Device::cpu), x));
+  CHECK(Tensor::full({1}, 3, Device::cuda).item() == 3);
+  Tensor moved = x.clone();
+  const Tensor handle = moved.reshaped({105});
+  moved.move_to(Device::cuda);
+  CHECK(handle.device() == Device::cuda);
+  CHECK(handle.to_vector() == x.to_vector());
+  moved.move_to(Device::cpu);
+  CHECK(same_bits(moved, x));
+}
+
+TEST_CASE("every optimizer moves weights on the GPU as on the CPU, with and without clipped gradients") {
+  for (const nn::OptimizerEntry& entry : nn::optimizers()) {
+    for (const bool nesterov : {false, true}) {
+      CAPTURE(std::string(entry.name));
+      Twins twins("resnet20");
+      const nn::OptimizerOptions options{.momentum = 0.9f, .weight_decay = 0.01f, .nesterov = nesterov};
+      const auto here = entry.make(*twins.here, options), there = entry.make(*twins.there, options);
+      for (uint32_t step = 0; step < 4; ++step) {
+        twins.set_gradients(100 * step);
+        const double most = step % 2 ? 1 : INFINITY;
+        const double norm = clip_gradients(*twins.here, most);
+        CHECK(clip_gradients(*twins.there, most) == doctest::Approx(norm).epsilon(1e-6));
+        here->step(0.1f);
+        there->step(0.1f);
+      }
+      CHECK(twins.apart() < 1e-5);
+    }
+  }
+}
+
+TEST_CASE("the average of the weights on the GPU is that on the CPU") {
+  Twins twins("resnet20"), averages("resnet20");
+  nn::Ema here(*twins.here, *averages.here, 0.9), there(*twins.there, *averages.there, 0.9);
+  twins.set_gradients(1);
+  nn::make_optimizer("sgd", *twins.here, {})->step(1);
+  nn::make_optimizer("sgd", *twins.there, {})->step(1);
+  here.update();
+  there.update();
+  CHECK(averages.apart() < 1e-6);
+}
+
+TEST_CASE("every loss and its gradient on the GPU are those on the CPU") {
+  int number = 0;
+  for (const LossVariant& variant : loss_variants()) {
+    for (const int64_t classes : {2, 5, 100}) {
+      const std::string which = engine::text(variant.name, ", variant ", number++, ", ", classes, " classes");
+      CAPTURE(which);
+      const int64_t n = 37;
+      engine::Rng rng(2, engine::Purpose::test);
+      mixup::Targets targets;
+      targets.kind = variant.kind;
+      for (int64_t i = 0; i < n; ++i) {
+        targets.a.push_back(static_cast<int>(rng.below(classes)));
+        targets.b.push_back(static_cast<int>(rng.below(classes)));
+        targets.lambda.push_back(i % 5 == 0 ? 1 : static_cast<float>(rng.uniform()));
+        if (classes == 5) targets.weight.push_back(static_cast<float>(rng.below(3)) / 2);
+      }
+      const mixup::Loss loss = mixup::make_loss(variant.name, variant.options);
+      const Variable here = Variable::leaf(uniform({n, classes}, 3, -4, 4)),
+                     there = Variable::leaf(here.value().to(Device::cuda));
+      const Variable expected = loss(here, targets), value = loss(there, targets);
+      CHECK(value.value().item() == doctest::Approx(expected.value().item()).epsilon(1e-6));
+      engine::backward(engine::scale(expected, 3));
+      engine::backward(engine::scale(value, 3));
+      CHECK(difference(there.grad(), here.grad()) < 1e-5);
+    }
+  }
+}
+
+TEST_CASE("twenty steps of a ResNet-20 on the GPU have the losses of PyTorch's") {
+  const auto record = nlohmann::json::parse(std::ifstream(DEMIX_SOURCE_DIR "/tests/recorded/trajectory.json"));
+  for (const bool mixed : {false, true}) {
+    CAPTURE(mixed);
+    const std::vector<double> losses = trajectories::trajectory(mixed ? "dm" : "ce", mixed, Device::cuda),
+                              expected = record[mixed ? "dm_cutmix" : "ce"];
+    REQUIRE(losses.size() == expected.size());
+    for (size_t i = 0; i < losses.size(); ++i) {
+      CAPTURE(i);
+      CHECK(std::abs(losses[i] / expected[i] - 1) < 1e-3);
+    }
+  }
+}
+
+TEST_CASE("a step with every policy has the loss on the GPU that it has on the CPU") {
+  const data::Dataset set = pictures();
+  const data::Batch batch = data::first_batch(set, {.batch = 8, .train = true, .seed = 1});
+  for (const mixup::PolicyEntry& entry : mixup::policies()) {
+    CAPTURE(std::string(entry.name));
+    apps::Learner here(flags_for("cpu", entry.name), set), there(flags_for("cuda", entry.name), set);
+    for (int step = 0; step < 2; ++step) {
+      const auto expected = here.learn_from(batch, 0.5), lesson = there.learn_from(batch, 0.5);
+      CHECK(lesson.loss == doctest::Approx(expected.loss).epsilon(1e-3));
+      CHECK(here.update(0.01).empty());
+      CHECK(there.update(0.01).empty());
+    }
+  }
+}
+
+TEST_CASE("weights and states go between files, the CPU and the GPU unchanged") {
+  const Scratch scratch("gpu");
+  Twins twins("resnet20");
+  nn::save_weights(*twins.here, scratch.path / "here.safetensors", {});
+  nn::save_weights(*twins.there, scratch.path / "there.safetensors", {});
+  CHECK(engine::read_file(scratch.path / "here.safetensors") == engine::read_file(scratch.path / "there.safetensors"));
+  const auto other = nn::make_network("resnet20", {.classes = 10, .size = 16, .seed = 4});
+  move_to(*other, Device::cuda);
+  nn::load_weights(*other, scratch.path / "here.safetensors");
+  nn::save_weights(*other, scratch.path / "other.safetensors", {});
+  CHECK(engine::read_file(scratch.path / "here.safetensors") == engine::read_file(scratch.path / "other.safetensors"));
+
+  const data::Dataset set = pictures();
+  const data::Batch batch = data::first_batch(set, {.batch = 8, .train = true, .seed = 1});
+  apps::Learner first(flags_for("cuda", "cutmix"), set), second(flags_for("cuda", "cutmix"), set);
+  first.learn_from(batch, 1);
+  first.update(0.1);
+  const apps::StateFiles states(scratch.path);
+  states.save(first.tensors(), {}, {});
+  states.load(second.tensors());
+  second.accept();
+  const nn::State a = first.tensors(), b = second.tensors();
+  for (size_t i = 0; i < a.size(); ++i) {
+    CAPTURE(a[i].name);
+    CHECK(a[i].variable.value().to_vector() == b[i].variable.value().to_vector());
+  }
+}
+
+TEST_CASE("what is not finite on the GPU is found, named and left out") {
+  const data::Dataset set = pictures();
+  data::Batch batch = data::first_batch(set, {.batch = 8, .train = true, .seed = 1});
+  apps::Learner learner(flags_for("cuda", "none"), set);
+  std::vector<float> before, after;
+  const auto all = [&] {
+    std::vector<float> values;
+    for (const nn::Entry& entry : learner.tensors()) {
+      for (float value : entry.variable.value().to_vector()) values.push_back(value);
+    }
+    return values;
+  };
+  before = all();
+  batch.images.data()[100] = NAN;
+  CHECK(std::isnan(learner.learn_from(batch, 1).loss));
+  CHECK(learner.update(0.1) == "conv2d of conv1.weight");
+  CHECK(all() == before);
+}
+
+TEST_CASE("Grad-CAM on the GPU shows what it shows on the CPU") {
+  Twins twins("resnet20");
+  const Tensor images = uniform({4, 16, 16, 3}, 1);
+  CHECK(difference(apps::grad_cam(*twins.there, images, {0, 1, 2, 3}),
+                   apps::grad_cam(*twins.here, images, {0, 1, 2, 3})) < 1e-3);
+}
+
+TEST_CASE("the GPU's pool stops growing after the first training steps") {
+  const data::Dataset set = pictures();
+  const data::Batch batch = data::first_batch(set, {.batch = 8, .train = true, .seed = 1});
+  apps::Learner learner(flags_for("cuda", "cutmix"), set);
+  int64_t held = 0;
+  for (int step = 0; step < 5; ++step) {
+    learner.learn_from(batch, 1);
+    learner.update(0.01);
+    if (step > 1) CHECK(engine::memory::usage(Device::cuda).held == held);
+    held = engine::memory::usage(Device::cuda).held;
+  }
+  CHECK(held > 0);
+}

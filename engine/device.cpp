@@ -1,5 +1,6 @@
 #include "engine/device.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "engine/error.h"
@@ -28,6 +29,19 @@ void copy_bytes(const void* from, Device source, void* to, Device target, int64_
 #ifdef DEMIX_CUDA
   cuda::copy(from, source == Device::cuda, to, target == Device::cuda, static_cast<size_t>(bytes));
 #endif
+}
+
+void fill(float* to, Device device, int64_t count, float value) {
+#ifdef DEMIX_CUDA
+  if (device == Device::cuda) return cuda::fill(to, count, value);
+#endif
+  (void)device;
+  std::fill_n(to, count, value);
+}
+
+GpuMath& gpu_math() {
+  static GpuMath settings;
+  return settings;
 }
 
 void synchronize(Device device) {

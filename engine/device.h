@@ -14,6 +14,9 @@ void require_device(Device device);
 /// arrived.
 void copy_bytes(const void* from, Device source, void* to, Device target, int64_t bytes);
 
+/// Each of `count` numbers in memory of a device becomes `value`.
+void fill(float* to, Device device, int64_t count, float value);
+
 /// Returns when all work that was begun on a device is done.
 void synchronize(Device device);
 
@@ -23,5 +26,14 @@ struct Gpu {
   int64_t memory = 0, free = 0;
 };
 Gpu gpu();
+
+/// How exactly the GPU multiplies, for the whole process.
+struct GpuMath {
+  bool tf32 = false;           // on tensor cores, which read 10 bits of a float's fraction
+  bool deterministic = false;  // the same bits in every run, and not always the fastest way
+
+  bool operator==(const GpuMath&) const = default;
+};
+GpuMath& gpu_math();
 
 }  // namespace engine

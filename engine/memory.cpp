@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <mutex>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -44,7 +45,7 @@ class Pool {
       const std::lock_guard lock(mutex_);
       usage_.live += static_cast<int64_t>(bytes);
       usage_.peak = std::max(usage_.peak, usage_.live);
-      std::vector<float*>& blocks = unused_[bytes];
+      std::vector<float*>& blocks = (for_recording_ ? recorded_unused_ : unused_)[bytes];
       if (!blocks.empty()) {
         float* block = blocks.back();
         blocks.pop_back();
@@ -52,8 +53,10 @@ class Pool {
       }
       usage_.held += static_cast<int64_t>(bytes);
     }
-    if (void* block = source_.take(bytes)) return static_cast<float*>(block);
+    auto* block = static_cast<float*>(source_.take(bytes));
     const std::lock_guard lock(mutex_);
+    if (block && for_recording_) recorded_.insert(block);
+    if (block) return block;
     usage_.live -= static_cast<int64_t>(bytes);
     usage_.held -= static_cast<int64_t>(bytes);
     throw OutOfMemory(text("out of ", source_.name, ": asked for ", (bytes + 1023) >> 10, " KiB with ",
@@ -63,7 +66,12 @@ class Pool {
   void give_back(float* block, size_t bytes) {
     const std::lock_guard lock(mutex_);
     usage_.live -= static_cast<int64_t>(bytes);
-    unused_[bytes].push_back(block);
+    (recorded_.contains(block) ? recorded_unused_ : unused_)[bytes].push_back(block);
+  }
+
+  void set_for_recording(bool on) {
+    const std::lock_guard lock(mutex_);
+    for_recording_ = on;
   }
 
   void release_unused() {
@@ -83,7 +91,9 @@ class Pool {
  private:
   const Source source_;
   std::mutex mutex_;
-  std::unordered_map<size_t, std::vector<float*>> unused_;
+  std::unordered_map<size_t, std::vector<float*>> unused_, recorded_unused_;
+  std::unordered_set<const float*> recorded_;  // blocks that only recordings use
+  bool for_recording_ = false;
   Usage usage_;
 };
 
@@ -118,6 +128,9 @@ void swap(Block& a, Block& b) noexcept {
   std::swap(a.bytes, b.bytes);
   std::swap(a.device, b.device);
 }
+
+ForRecording::ForRecording() { pool(Device::cuda).set_for_recording(true); }
+ForRecording::~ForRecording() { pool(Device::cuda).set_for_recording(false); }
 
 Usage usage(Device device) { return pool(device).usage(); }
 

@@ -38,6 +38,16 @@ Usage usage(Device device = Device::cpu);
 /// Gives every unused block back to the system.
 void release_unused();
 
+/// While one lives, blocks of the GPU are taken for a recording: from others that only recordings use, or new ones.
+/// Never does such a block serve anything else, for recordings write to it whenever they are run.
+class ForRecording {
+ public:
+  ForRecording();
+  ~ForRecording();
+  ForRecording(const ForRecording&) = delete;
+  ForRecording& operator=(const ForRecording&) = delete;
+};
+
 /// Fills every block handed out from now on with `value`, so that a test sees a kernel that forgets to write; nullopt:
 /// not any more.
 void fill_new_blocks(std::optional<float> value);

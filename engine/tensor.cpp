@@ -8,9 +8,9 @@ Tensor::Tensor(Shape shape, Device device)
     : shape_(shape), memory_(std::make_shared<memory::Block>(shape.elements(), device)) {}
 
 Tensor Tensor::full(Shape shape, float value, Device device) {
-  Tensor tensor(shape);
-  std::fill_n(tensor.data(), tensor.elements(), value);
-  return tensor.to(device);
+  Tensor tensor(shape, device);
+  fill(tensor.data(), device, tensor.elements(), value);
+  return tensor;
 }
 
 Tensor Tensor::from(Shape shape, const std::vector<float>& values) {

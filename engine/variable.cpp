@@ -95,6 +95,11 @@ void Variable::clear_grad() {
   if (node_) node_->grad = Tensor();
 }
 
+void Variable::set_grad(Tensor gradient) {
+  ENSURE(node_ && node_->leaf && gradient.shape() == shape(), "set_grad: only a leaf keeps a gradient, of its shape");
+  node_->grad = std::move(gradient);
+}
+
 NoGrad::NoGrad() : before_(recording) { recording = false; }
 NoGrad::~NoGrad() { recording = before_; }
 
@@ -148,7 +153,8 @@ Tensor gradient(const Variable& loss, const Variable& of) {
   Graph graph(loss);
   const auto path = graph.path_to(of);
   const Tensor before = std::exchange(Graph::grad(of), Tensor());
-  graph.run(Tensor::full(loss.shape(), 1, loss.value().device()), [&](const Node* node) { return path.contains(node); });
+  graph.run(Tensor::full(loss.shape(), 1, loss.value().device()),
+            [&](const Node* node) { return path.contains(node); });
   const Tensor result = std::exchange(Graph::grad(of), before);
   ENSURE(result.defined(), "gradient: the loss does not depend on that variable");
   return result;

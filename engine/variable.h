@@ -40,6 +40,7 @@ class Variable {
   bool needs_gradient() const { return node_ != nullptr; }
   const Tensor& grad() const;  // of a leaf; undefined before the first backward
   void clear_grad();
+  void set_grad(Tensor gradient);  // of a leaf: in place of what backward computed
 
  private:
   friend class Graph;

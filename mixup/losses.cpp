@@ -1,7 +1,6 @@
 #include "mixup/losses.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 
 #include "engine/kernels.h"
@@ -72,14 +71,9 @@ Tensor rows_on_cpu(const char* name, const Row& row, const Tensor& logits, const
 /// The same on the GPU, but for the check of the logits, which would wait for them.
 template <class Row>
 Tensor rows_on_gpu(const Row& row, const Tensor& logits, const Targets& targets, Tensor& dlogits) {
-  Tensor packed({logits.shape()[0], 4}), loss({1}, logits.device());
-  for (size_t i = 0; i < targets.a.size(); ++i) {
-    const float weight = targets.weight.empty() ? 1 : targets.weight[i];
-    const std::array<float, 4> target{static_cast<float>(targets.a[i]), static_cast<float>(targets.b[i]),
-                                      targets.lambda[i], weight};
-    std::copy(target.begin(), target.end(), packed.data() + 4 * i);
-  }
-  rows_on_gpu(row, logits, packed.to(logits.device()), targets.kind, loss, dlogits);
+  Tensor loss({1}, logits.device());
+  const Tensor rows = targets.rows.defined() ? targets.rows : packed(targets).to(logits.device());
+  rows_on_gpu(row, logits, rows, targets.kind, loss, dlogits);
   return loss;
 }
 #endif

@@ -9,6 +9,18 @@ namespace mixup {
 using engine::Tensor;
 using engine::Variable;
 
+Tensor packed(const Targets& targets) {
+  Tensor rows({targets.count(), 4});
+  float* to = rows.data();
+  for (size_t i = 0; i < targets.a.size(); ++i) {
+    *to++ = static_cast<float>(targets.a[i]);
+    *to++ = static_cast<float>(targets.b[i]);
+    *to++ = targets.lambda[i];
+    *to++ = targets.weight.empty() ? 1 : targets.weight[i];
+  }
+  return rows;
+}
+
 Plan unmixed(const data::Batch& batch) {
   Plan plan{.partner = std::vector<int>(batch.labels.size())};
   std::iota(plan.partner.begin(), plan.partner.end(), 0);

@@ -18,9 +18,13 @@ struct Targets {
   std::vector<float> lambda;
   std::vector<float> weight = {};  // of the image in the loss, 0 or more; empty: 1 for all
   Kind kind = Kind::cutting;
+  engine::Tensor rows = {};  // packed() on the GPU; undefined: a loss takes them there when it needs them
 
   int64_t count() const { return static_cast<int64_t>(a.size()); }
 };
+
+/// Targets as a loss on a GPU reads them (n, 4): class a, class b, the share of a and the weight of each image.
+engine::Tensor packed(const Targets& targets);
 
 /// How the images of a batch meet: image i keeps mask[i] of itself and takes the rest from image partner[i].
 struct Plan {

@@ -54,25 +54,43 @@ std::unique_ptr<Optimizer> make_optimizer(const std::string& name, const Module&
   return engine::find_named(optimizers(), "optimizer", name).make(network, options);
 }
 
-double clip_gradients(const Module& network, double most) {
+namespace {
+
+std::vector<Tensor> gradients_of(const Module& network) {
   std::vector<Tensor> gradients;
   for (const Entry& entry : state_of(network)) {
     const bool learned = entry.kind != Entry::Kind::buffer;
     if (learned && entry.variable.grad().defined()) gradients.push_back(entry.variable.grad());
   }
-  if (gradients.empty()) return 0;
-  Tensor sums({static_cast<int64_t>(gradients.size())}, gradients.front().device());
+  return gradients;
+}
+
+}  // namespace
+
+Tensor squared_gradients(const Module& network) {
+  const std::vector<Tensor> gradients = gradients_of(network);
+  if (gradients.empty()) return {};
+  Tensor squares({static_cast<int64_t>(gradients.size())}, gradients.front().device());
   for (size_t i = 0; i < gradients.size(); ++i) {
-    engine::kernel::squared_norm(gradients[i], static_cast<int64_t>(i), sums);
+    engine::kernel::squared_norm(gradients[i], static_cast<int64_t>(i), squares);
   }
-  double squares = 0;
-  for (float sum : sums.to_vector()) squares += sum;
-  const double norm = std::sqrt(squares);
+  return squares;
+}
+
+double clip_gradients(const Module& network, double most, const Tensor& squares) {
+  if (!squares.defined()) return 0;
+  double sum = 0;
+  for (float square : squares.to_vector()) sum += square;
+  const double norm = std::sqrt(sum);
   if (norm <= most) return norm;
-  for (Tensor& gradient : gradients) {
+  for (Tensor gradient : gradients_of(network)) {
     engine::kernel::scale(gradient, static_cast<float>(most / (norm + 1e-6)), gradient);  // as PyTorch does
   }
   return norm;
+}
+
+double clip_gradients(const Module& network, double most) {
+  return clip_gradients(network, most, squared_gradients(network));
 }
 
 }  // namespace nn

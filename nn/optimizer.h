@@ -66,8 +66,12 @@ const std::vector<OptimizerEntry>& optimizers();
 std::unique_ptr<Optimizer> make_optimizer(const std::string& name, const Module& network,
                                           const OptimizerOptions& options);
 
+/// The sum of the squares of each parameter's gradient, on the device of the network; undefined where there is none.
+engine::Tensor squared_gradients(const Module& network);
+
 /// Scales all gradients so that together their norm is at most `most`, and returns the norm that it was (Pascanu,
-/// Mikolov, Bengio, 2013).
+/// Mikolov, Bengio, 2013), which follows from their squares.
+double clip_gradients(const Module& network, double most, const engine::Tensor& squares);
 double clip_gradients(const Module& network, double most);
 
 // nn/optimizers/sgd.cpp, nn/optimizers/adam.cpp

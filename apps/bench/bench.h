@@ -17,6 +17,7 @@ struct Options {
   int64_t batch = 128, size = 32, steps = 6, classes = 100;
   int threads = 0;
   apps::DataFlags pictures;
+  bool tf32 = false, deterministic = false, cuda_graph = false;
   bool peak = false, overhead = false, data = false, policies = false, records = false;
 };
 

@@ -6,6 +6,7 @@
 #include "apps/support/checkpoint.h"
 #include "apps/support/evaluation.h"
 #include "apps/support/finite.h"
+#include "engine/memory.h"
 
 namespace apps {
 
@@ -40,25 +41,26 @@ double known_share(const Tensor& logits, const mixup::Targets& targets) {
 }  // namespace
 
 Learner::Learner(const TrainingFlags& flags, const data::Dataset& set)
-    : clip_grad_(flags.clip_grad > 0 ? flags.clip_grad : INFINITY),
+    : device_(device_of(flags)),
+      records_(flags.cuda_graph),
+      clip_grad_(flags.clip_grad > 0 ? flags.clip_grad : INFINITY),
       seed_(flags.seed),
       policy_(make_policy(flags.mixing)),
       criterion_(mixup::make_loss(flags.loss.loss, flags.loss.options)) {
   const auto classes = static_cast<int64_t>(set.classes.size());
-  const Device device = device_of(flags);
   network_ = make_network(flags.model, classes, set.size, flags.seed);
   require_stages(flags.mixing, network_->stages());
   if (!flags.init_checkpoint.empty()) load_initial(*network_, flags.init_checkpoint);
-  move_to(*network_, device);
+  move_to(*network_, device_);
   if (flags.model_ema) {
     average_ = make_network(flags.model, classes, set.size, flags.seed);
-    move_to(*average_, device);
+    move_to(*average_, device_);
     ema_.emplace(*network_, *average_, flags.ema_decay);
   }
   optimizer_ = nn::make_optimizer(flags.opt, *network_, flags.optimizer);
   for (const nn::Entry& entry : state_of(*network_)) {
     if (entry.kind != nn::Entry::Kind::buffer) continue;
-    buffers_.emplace_back(entry.variable.value(), Tensor(entry.variable.shape(), device));
+    buffers_.emplace_back(entry.variable.value(), Tensor(entry.variable.shape(), device_));
   }
   keep_buffers();
 }
@@ -66,28 +68,66 @@ Learner::Learner(const TrainingFlags& flags, const data::Dataset& set)
 Learner::Lesson Learner::learn_from(const data::Batch& batch, double share) {
   Rng rng(seed_, Purpose::mix, static_cast<uint32_t>(batch.epoch), static_cast<uint32_t>(batch.step));
   const mixup::Plan plan = policy_(batch, rng);
-  const Tensor images = batch.images.to(device_of(*network_));
+  const mixup::Targets targets = mixup::targets(plan, batch.labels);
+  const Tensor images = batch.images.to(device_);
   const auto forward = [&] { return mixup::forward(*network_, plan, images, Mode::train); };
-  const Variable logits = forward();
+  Variable logits, loss;
+  const Recorded* recorded =
+      records_ && plan.stage == 0 && share == 1 ? replay(mixup::apply(plan, images), targets) : nullptr;
+  if (recorded) logits = Variable(recorded->logits), loss = Variable(recorded->loss);
+  else logits = forward();
   const Tensor scores = logits.value().to(Device::cpu);
   if (!is_finite(scores)) {
     const engine::NoGrad no_grad;
     not_finite_ = first_not_finite(*network_, forward);
     return {NAN, 0};
   }
-  const mixup::Targets targets = mixup::targets(plan, batch.labels);
-  const Variable loss = criterion_(logits, targets);
+  if (!recorded) loss = criterion_(logits, targets);
   const double mean = loss.value().item();
   if (!std::isfinite(mean)) {
     not_finite_ = "the loss";
     return {mean, 0};
   }
-  engine::backward(share == 1 ? loss : engine::scale(loss, static_cast<float>(share)));
+  if (!recorded) engine::backward(share == 1 ? loss : engine::scale(loss, static_cast<float>(share)));
   return {mean, known_share(scores, targets)};
 }
 
+Learner::Recorded* Learner::replay(const Tensor& images, const mixup::Targets& targets) {
+  Recorded& step = recorded_[{images.shape()[0], targets.kind}];
+  if (!step.images.defined()) {  // the first such step prepares what the second one records
+    step.images = Tensor(images.shape(), device_);
+    step.rows = Tensor({images.shape()[0], 4}, device_);
+    return nullptr;
+  }
+  step.images.copy_from(images);
+  step.rows.copy_from(packed(targets));
+  if (!step.recording) {
+    mixup::Targets recorded = targets;
+    recorded.rows = step.rows;
+    step.recording.emplace([&] {
+      const Variable logits = network_->forward(Variable(step.images), Mode::train),
+                     loss = criterion_(logits, recorded);
+      engine::backward(loss);
+      step.logits = logits.value(), step.loss = loss.value();
+      step.squares = squared_gradients(*network_);
+    });
+    for (const nn::Entry& entry : state_of(*network_)) {
+      if (entry.kind != nn::Entry::Kind::buffer) step.gradients.push_back(entry.variable.grad());
+    }
+    engine::memory::release_unused();  // what the first step needed
+  }
+  step.recording->run();
+  auto gradient = step.gradients.begin();
+  for (nn::Entry& entry : state_of(*network_)) {
+    if (entry.kind != nn::Entry::Kind::buffer) entry.variable.set_grad(*gradient++);
+  }
+  squares_ = step.squares;
+  return &step;
+}
+
 std::string Learner::update(double lr) {
-  const double norm = nn::clip_gradients(*network_, clip_grad_);
+  if (!squares_.defined()) squares_ = squared_gradients(*network_);
+  const double norm = clip_gradients(*network_, clip_grad_, std::exchange(squares_, Tensor()));
   if (not_finite_.empty() && !std::isfinite(norm)) not_finite_ = first_gradient_not_finite(*network_);
   if (not_finite_.empty()) {
     optimizer_->step(static_cast<float>(lr));

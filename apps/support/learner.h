@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -8,6 +9,7 @@
 
 #include "apps/support/training_flags.h"
 #include "data/loader.h"
+#include "engine/recording.h"
 #include "mixup/losses.h"
 #include "mixup/policies.h"
 #include "nn/ema.h"
@@ -54,9 +56,22 @@ class Learner {
   void accept() { keep_buffers(); }
 
  private:
+  /// A step's forward and backward pass, recorded for the GPU: what it reads and what it computes.
+  struct Recorded {
+    engine::Tensor images, rows;
+    engine::Tensor logits, loss, squares;
+    std::vector<engine::Tensor> gradients;
+    std::optional<engine::Recording> recording;
+  };
+
   void keep_buffers();
   void restore_buffers();
 
+  /// Where a step of that kind has been made before, does it by its recording and returns what came out.
+  Recorded* replay(const engine::Tensor& images, const mixup::Targets& targets);
+
+  const engine::Device device_;
+  const bool records_;
   double clip_grad_;
   uint64_t seed_;
   std::unique_ptr<nn::Network> network_, average_;
@@ -65,6 +80,8 @@ class Learner {
   mixup::Loss criterion_;
   std::unique_ptr<nn::Optimizer> optimizer_;
   std::vector<std::pair<engine::Tensor, engine::Tensor>> buffers_;  // running statistics, and as they last were good
+  std::map<std::pair<int64_t, mixup::Kind>, Recorded> recorded_;    // by the size of the batch and how it was mixed
+  engine::Tensor squares_;  // of the gradients, where a recording has summed them up
   std::string not_finite_;
 };
 

@@ -9,7 +9,7 @@ void run(ConvPass pass, const Tensor& x, const Tensor& weight, const Tensor& y, 
   // To cuDNN all memory is alike; it writes to that of the pass's result.
   const auto memory = [](const Tensor& t) { return const_cast<float*>(t.data()); };
   convolve({pass, x.shape(), weight.shape(), y.shape(), spec.stride, spec.pad, spec.groups, CUDNN_DATA_FLOAT,
-            accumulate, math()},
+            accumulate, gpu_math()},
            {memory(x), memory(weight), memory(y)});
 }
 

@@ -41,7 +41,7 @@ std::string describe(const ConvKey& key) {
               key.math.tf32 ? ", tf32" : "", key.math.deterministic ? ", deterministic" : "");
 }
 
-bool allowed(const std::vector<cudnnBackendNumericalNote_t>& notes, const Math& math, cudnnDataType_t type) {
+bool allowed(const std::vector<cudnnBackendNumericalNote_t>& notes, const GpuMath& math, cudnnDataType_t type) {
   const bool exact = type == CUDNN_DATA_FLOAT;
   return std::none_of(notes.begin(), notes.end(), [&](cudnnBackendNumericalNote_t note) {
     return (note == CUDNN_NUMERICAL_NOTE_TENSOR_CORE && exact && !math.tf32) ||

@@ -4,7 +4,6 @@
 #include <vector>
 
 #include "engine/cuda/cudnn_graph.h"
-#include "engine/cuda/math.h"
 
 namespace engine::cuda {
 
@@ -15,7 +14,7 @@ struct ConvKey {
   int64_t stride = 1, pad = 0, groups = 1;
   cudnnDataType_t type = CUDNN_DATA_FLOAT;
   bool accumulate = false;  // whether the result is added to what is there; backward data alone can
-  Math math;
+  GpuMath math;
 
   bool operator==(const ConvKey&) const = default;
 };
@@ -29,7 +28,7 @@ struct ConvKeyHash {
 std::string describe(const ConvKey& key);
 
 /// Whether an engine with these notes computes as exactly as the settings ask.
-bool allowed(const std::vector<cudnnBackendNumericalNote_t>& notes, const Math& math,
+bool allowed(const std::vector<cudnnBackendNumericalNote_t>& notes, const GpuMath& math,
              cudnnDataType_t type = CUDNN_DATA_FLOAT);
 
 /// The memory of a convolution.

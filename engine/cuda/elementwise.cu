@@ -1,7 +1,12 @@
+#include "engine/cuda/runtime.h"
 #include "engine/each.h"
 #include "engine/kernels.h"
 
 namespace engine::cuda {
+
+void fill(float* to, int64_t count, float value) {
+  each(count, [=] DEMIX_DEVICE(int64_t i) { to[i] = value; });
+}
 
 void add(const Tensor& a, const Tensor& b, Tensor& y) {
   const float *pa = a.data(), *pb = b.data();

@@ -2,7 +2,6 @@
 
 #include <dlfcn.h>
 
-#include "engine/cuda/math.h"
 #include "engine/memory.h"
 
 namespace engine::cuda {
@@ -48,7 +47,7 @@ cublasHandle_t cublas_handle() {
     CUBLAS_CHECK(cublas().set_workspace(made, workspace->data, workspace->bytes));
     return made;
   }();
-  CUBLAS_CHECK(cublas().set_math_mode(handle, math().tf32 ? CUBLAS_TF32_TENSOR_OP_MATH : CUBLAS_DEFAULT_MATH));
+  CUBLAS_CHECK(cublas().set_math_mode(handle, gpu_math().tf32 ? CUBLAS_TF32_TENSOR_OP_MATH : CUBLAS_DEFAULT_MATH));
   return handle;
 }
 

@@ -80,7 +80,7 @@ const Cublas& cublas();
 const Cudnn& cudnn();
 
 /// The libraries' handles, which put all work on stream(). That of cuBLAS has memory of its own, so that its work can
-/// be captured, and multiplies as math() says now.
+/// be captured, and multiplies as gpu_math() says now.
 cublasHandle_t cublas_handle();
 cudnnHandle_t cudnn_handle();
 

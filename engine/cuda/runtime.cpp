@@ -48,7 +48,46 @@ void release(void* block) {
   CUDA_CHECK(cudaFree(block));
 }
 
+namespace {
+
+cudaStreamCaptureStatus capture_status() {
+  cudaStreamCaptureStatus status;
+  CUDA_CHECK(cudaStreamIsCapturing(stream(), &status));
+  return status;
+}
+
+}  // namespace
+
+void start_recording() {
+  // Relaxed: the pool may ask for memory meanwhile.
+  CUDA_CHECK(cudaStreamBeginCapture(stream(), cudaStreamCaptureModeRelaxed));
+}
+
+void* stop_recording() {
+  cudaGraph_t recorded = nullptr;
+  CUDA_CHECK(cudaStreamEndCapture(stream(), &recorded));
+  cudaGraphExec_t graph = nullptr;
+  CUDA_CHECK(cudaGraphInstantiate(&graph, recorded, 0));
+  CUDA_CHECK(cudaGraphDestroy(recorded));
+  return graph;
+}
+
+void drop_recording() {
+  cudaGraph_t recorded = nullptr;
+  if (cudaStreamEndCapture(stream(), &recorded) == cudaSuccess && recorded) cudaGraphDestroy(recorded);
+  cudaGetLastError();  // what went wrong is told by what was thrown
+}
+
+void run(void* graph) { CUDA_CHECK(cudaGraphLaunch(static_cast<cudaGraphExec_t>(graph), stream())); }
+
+void destroy(void* graph) {
+  cudaStreamSynchronize(stream());
+  if (graph) cudaGraphExecDestroy(static_cast<cudaGraphExec_t>(graph));
+}
+
 void copy(const void* from, bool from_gpu, void* to, bool to_gpu, size_t bytes) {
+  ENSURE((from_gpu && to_gpu) || capture_status() == cudaStreamCaptureStatusNone, "cuda: a copy of ", bytes,
+         " bytes between CPU and GPU cannot be recorded");
   const cudaMemcpyKind kind = !from_gpu ? cudaMemcpyHostToDevice
                               : to_gpu  ? cudaMemcpyDeviceToDevice
                                         : cudaMemcpyDeviceToHost;

@@ -17,8 +17,20 @@ Gpu gpu();
 void* allocate(size_t bytes);
 void release(void* block);
 
-/// Copies after all work that was begun. The source may be changed when it returns, and the CPU sees what arrived.
+/// Copies after all work that was begun. The source may be changed when it returns, and the CPU sees what arrived. An
+/// Error where the CPU has a part in it while work is recorded.
 void copy(const void* from, bool from_gpu, void* to, bool to_gpu, size_t bytes);
+
+/// From here on work is not done but recorded, until it is stopped: then it is a graph that can be run and is to be
+/// destroyed, or is dropped.
+void start_recording();
+void* stop_recording();
+void drop_recording();
+void run(void* graph);
+void destroy(void* graph);
+
+/// Each of `count` numbers becomes `value`.
+void fill(float* to, int64_t count, float value);
 
 /// Returns when all work that was begun is done; an Error where some of it failed.
 void synchronize();

@@ -6,6 +6,8 @@
 #include <cstring>
 #include <memory>
 #include <mutex>
+#include <utility>
+#include <vector>
 
 #include "engine/cuda/runtime.h"
 #include "engine/error.h"
@@ -74,43 +76,99 @@ void* allocate(size_t bytes) { return arena().allocate(bytes); }
 void release(void*) {}
 void synchronize() {}
 
-void copy(const void* from, bool, void* to, bool, size_t bytes) {
+namespace {
+
+using Graph = std::vector<std::function<void()>>;
+std::unique_ptr<Graph> recorded;
+
+}  // namespace
+
+bool simulated::recording() { return recorded != nullptr; }
+void simulated::record(std::function<void()> work) { recorded->push_back(std::move(work)); }
+void start_recording() { recorded = std::make_unique<Graph>(); }
+void* stop_recording() { return recorded.release(); }
+void drop_recording() { recorded.reset(); }
+void destroy(void* graph) { delete static_cast<Graph*>(graph); }
+
+void run(void* graph) {
+  for (const auto& work : *static_cast<Graph*>(graph)) work();
+}
+
+void copy(const void* from, bool from_gpu, void* to, bool to_gpu, size_t bytes) {
+  if (simulated::recording()) {
+    ENSURE(from_gpu && to_gpu, "cuda: a copy of ", bytes, " bytes between CPU and GPU cannot be recorded");
+    return simulated::record([=] { copy(from, from_gpu, to, to_gpu, bytes); });
+  }
   const simulated::Running running;
   std::memcpy(to, from, bytes);
 }
 
+namespace {
+
+/// Memory of the GPU by address and shape, as a recorded kernel knows it.
+struct Place {
+  explicit Place(const Tensor& tensor) : data(const_cast<float*>(tensor.data())), shape(tensor.shape()) {}
+
+  Tensor get() const {
+    Tensor here(shape);
+    copy(data, true, here.data(), false, bytes());
+    return here;
+  }
+  void put(const Tensor& here) const { copy(here.data(), false, data, true, bytes()); }
+
+  size_t bytes() const { return sizeof(float) * static_cast<size_t>(shape.elements()); }
+
+  float* data;
+  Shape shape;
+};
+
+/// Does now or when a recording is run what a library would do, with copies on the CPU: calls kernel(inputs..., y).
+template <class Kernel, class... Inputs>
+void stand_in(Tensor& y, bool reads_y, Kernel kernel, const Inputs&... inputs) {
+  const auto work = [=, to = Place(y), ... from = Place(inputs)] {
+    Tensor result = reads_y ? to.get() : Tensor(to.shape);
+    kernel(from.get()..., result);
+    to.put(result);
+  };
+  if (simulated::recording()) simulated::record(work);
+  else work();
+}
+
+}  // namespace
+
 // In place of cuDNN.
 
 void conv2d(const Tensor& x, const Tensor& weight, const Conv2dSpec& spec, Tensor& y) {
-  const simulated::Running running;
-  cpu::conv2d(x, weight, spec, y);
+  const auto kernel = [spec](const Tensor& a, const Tensor& b, Tensor& c) { cpu::conv2d(a, b, spec, c); };
+  stand_in(y, false, kernel, x, weight);
 }
 
 void conv2d_backward_data(const Tensor& dy, const Tensor& weight, const Conv2dSpec& spec, bool accumulate, Tensor& dx) {
-  const simulated::Running running;
-  cpu::conv2d_backward_data(dy, weight, spec, accumulate, dx);
+  const auto kernel = [spec, accumulate](const Tensor& a, const Tensor& b, Tensor& c) {
+    cpu::conv2d_backward_data(a, b, spec, accumulate, c);
+  };
+  stand_in(dx, accumulate, kernel, dy, weight);
 }
 
 void conv2d_backward_weight(const Tensor& dy, const Tensor& x, const Conv2dSpec& spec, Tensor& dweight) {
-  const simulated::Running running;
-  cpu::conv2d_backward_weight(dy, x, spec, dweight);
+  const auto kernel = [spec](const Tensor& a, const Tensor& b, Tensor& c) {
+    cpu::conv2d_backward_weight(a, b, spec, c);
+  };
+  stand_in(dweight, false, kernel, dy, x);
 }
 
 // In place of cuBLAS.
 
 void linear(const Tensor& x, const Tensor& weight, const Tensor& bias, Tensor& y) {
-  const simulated::Running running;
-  cpu::linear(x, weight, bias, y);
+  stand_in(y, false, cpu::linear, x, weight, bias);
 }
 
 void linear_backward_data(const Tensor& dy, const Tensor& weight, Tensor& dx) {
-  const simulated::Running running;
-  cpu::linear_backward_data(dy, weight, dx);
+  stand_in(dx, false, cpu::linear_backward_data, dy, weight);
 }
 
 void linear_backward_weight(const Tensor& dy, const Tensor& x, Tensor& dweight) {
-  const simulated::Running running;
-  cpu::linear_backward_weight(dy, x, dweight);
+  stand_in(dweight, false, cpu::linear_backward_weight, dy, x);
 }
 
 }  // namespace engine::cuda

@@ -9,6 +9,7 @@
 #include "engine/file.h"
 #include "engine/memory.h"
 #include "engine/ops.h"
+#include "engine/recording.h"
 #include "mixup/policies.h"
 #include "nn/ema.h"
 #include "nn/weights.h"
@@ -248,4 +249,55 @@ TEST_CASE("the GPU's pool stops growing after the first training steps") {
     held = engine::memory::usage(Device::cuda).held;
   }
   CHECK(held > 0);
+}
+
+TEST_CASE("recorded steps give the bits of steps begun kernel by kernel, also where one of them is not finite") {
+  const data::Dataset set = pictures();
+  data::Loader loader(set, {.batch = 8, .train = true, .seed = 1, .workers = 0});
+  for (const char* mix : {"none", "cutmix", "mixup+cutmix", "resizemix", "manifoldmix"}) {
+    CAPTURE(std::string(mix));
+    apps::TrainingFlags flags = flags_for("cuda", mix);
+    flags.clip_grad = 2;
+    apps::Learner plain(flags, set);
+    flags.cuda_graph = true;
+    apps::Learner recorded(flags, set);
+    loader.start(0);
+    data::Batch batch;
+    for (int step = 0; step < 6 && loader.next(batch); ++step) {
+      if (step == 4) batch.images.data()[7] = NAN;
+      const auto expected = plain.learn_from(batch, 1), lesson = recorded.learn_from(batch, 1);
+      CHECK((lesson.loss == expected.loss || (std::isnan(lesson.loss) && std::isnan(expected.loss))));
+      CHECK(lesson.known == expected.known);
+      CHECK(recorded.update(0.05) == plain.update(0.05));
+      // What is done between two steps, such as a test, must not disturb the recording.
+      const Tensor elsewhere = Tensor::full({1000000}, 7, Device::cuda);
+      CHECK(recorded.not_finite_in_test(Tensor::zeros({8, 32, 32, 3})).empty());
+    }
+    const nn::State a = plain.tensors(), b = recorded.tensors();
+    for (size_t i = 0; i < a.size(); ++i) {
+      CAPTURE(a[i].name);
+      CHECK(a[i].variable.value().to_vector() == b[i].variable.value().to_vector());
+    }
+  }
+}
+
+TEST_CASE(
+    "a recording does its work when it is run, on the memory it was made with, and refuses the CPU's part in it") {
+  Tensor x = Tensor::full({4}, 2, Device::cuda), y = Tensor::zeros({4}, Device::cuda);
+  engine::Recording recording([&] {
+    const Tensor twice = engine::scale(Variable(x), 2).value();
+    engine::kernel::add(twice, x, y);
+  });
+  CHECK(y.to_vector() == std::vector<float>(4, 0));
+  recording.run();
+  CHECK(y.to_vector() == std::vector<float>(4, 6));
+  x.copy_from(Tensor::full({4}, 5));
+  const Tensor others = Tensor::full({4}, 9, Device::cuda);  // does not get the memory of `twice`
+  recording.run();
+  CHECK(y.to_vector() == std::vector<float>(4, 15));
+  CHECK(others.to_vector() == std::vector<float>(4, 9));
+  CHECK_THROWS_WITH(engine::Recording([&] { x.to_vector(); }),
+                    "cuda: a copy of 16 bytes between CPU and GPU cannot be recorded");
+  x.copy_from(y);  // is not recorded any more
+  CHECK(x.to_vector() == std::vector<float>(4, 15));
 }

@@ -6,7 +6,7 @@
 #include "apps/support/checkpoint.h"
 #include "apps/support/confusion.h"
 #include "apps/support/data_flags.h"
-#include "apps/support/device_flag.h"
+#include "apps/support/device_flags.h"
 #include "apps/support/evaluation.h"
 #include "apps/support/format.h"
 #include "apps/support/model_flags.h"

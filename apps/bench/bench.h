@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "apps/support/data_flags.h"
+#include "apps/support/device_flags.h"
 #include "engine/tensor.h"
 
 /// The parts of the program bench.
@@ -17,7 +18,7 @@ struct Options {
   int64_t batch = 128, size = 32, steps = 6, classes = 100;
   int threads = 0;
   apps::DataFlags pictures;
-  bool tf32 = false, deterministic = false, cuda_graph = false;
+  apps::GpuFlags gpu;
   bool peak = false, overhead = false, data = false, policies = false, records = false;
 };
 

@@ -2,7 +2,6 @@
 #include <iostream>
 
 #include "apps/bench/bench.h"
-#include "apps/support/device_flag.h"
 #include "engine/kernels.h"
 #include "engine/names.h"
 #include "engine/parallel.h"
@@ -51,6 +50,7 @@ int main(int argc, char** argv) {
     line.add("--classes", o.classes, "Classes")->check(apps::between(2, 1e6));
     line.add("--steps", o.steps, "Timed repetitions, after one that is not")->check(apps::between(1, 1e6));
     apps::add_device_flag(line, o.device);
+    apps::add_gpu_flags(line, o.gpu);
     line.add("--threads", o.threads, "Computing threads; 0: all cores")->check(apps::between(0, 1024));
     line.group("Data, for --data");
     line.add("--dataset", o.pictures.dataset, "Data set")
@@ -63,7 +63,7 @@ int main(int argc, char** argv) {
     if (o.device != "cpu" && (!o.kernel.empty() || o.peak || o.overhead || o.data || o.policies || o.records)) {
       throw apps::UsageError("--device: only training steps are timed on a GPU");
     }
-    engine::require_device(apps::device_named(o.device));
+    apps::apply(o.gpu, o.device);
     if (o.threads > 0) engine::set_threads(o.threads);
     engine::set_conv_algorithm(o.conv);
     if (o.peak) print_peaks(engine::threads());

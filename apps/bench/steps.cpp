@@ -3,14 +3,15 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <optional>
 
 #include "apps/bench/bench.h"
-#include "apps/support/device_flag.h"
 #include "apps/support/progress.h"
 #include "data/loader.h"
 #include "engine/memory.h"
 #include "engine/ops.h"
 #include "engine/parallel.h"
+#include "engine/recording.h"
 #include "engine/variable.h"
 #include "mixup/losses.h"
 #include "mixup/policies.h"
@@ -38,6 +39,11 @@ mixup::Targets random_targets(const Options& o) {
   return targets;
 }
 
+/// Undefined where an entry is not learned.
+engine::Tensor gradient_of(const nn::Entry& entry) {
+  return entry.kind == nn::Entry::Kind::buffer ? engine::Tensor() : entry.variable.grad();
+}
+
 std::vector<double> step_seconds(const Options& o) {
   const engine::Device device = apps::device_named(o.device);
   const auto network = nn::make_network(o.model, {.classes = o.classes, .size = o.size});
@@ -46,9 +52,27 @@ std::vector<double> step_seconds(const Options& o) {
       nn::make_optimizer("sgd", *network, {.momentum = 0.9f, .weight_decay = 1e-4f, .nesterov = true});
   const mixup::Loss criterion = mixup::make_loss(o.loss, {});
   const Variable images(random_tensor({o.batch, o.size, o.size, 3}).to(device));
-  const mixup::Targets targets = random_targets(o);
+  mixup::Targets targets = random_targets(o);
+  const auto pass = [&] { engine::backward(criterion(network->forward(images, nn::Mode::train), targets)); };
+  std::optional<engine::Recording> recording;
+  std::vector<engine::Tensor> gradients;
+  if (o.gpu.cuda_graph) {
+    pass();
+    optimizer->step(0.1f);
+    targets.rows = packed(targets).to(device);
+    recording.emplace(pass);
+    for (const nn::Entry& entry : state_of(*network)) gradients.push_back(gradient_of(entry));
+  }
   return seconds_of(o.steps, [&] {
-    engine::backward(criterion(network->forward(images, nn::Mode::train), targets));
+    if (recording) {
+      recording->run();
+      auto gradient = gradients.begin();
+      for (nn::Entry& entry : state_of(*network)) {
+        if (const engine::Tensor& g = *gradient++; g.defined()) entry.variable.set_grad(g);
+      }
+    } else {
+      pass();
+    }
     optimizer->step(0.1f);
     engine::synchronize(device);
   });
@@ -97,7 +121,9 @@ ordered_json time_steps(const Options& o) {
           {"img_s_median", rate(median(seconds))},
           {"img_s_best", rate(*std::min_element(seconds.begin(), seconds.end()))},
           {"peak_rss_mib", usage.ru_maxrss / 1024},
-          {"device", o.device},
+          {"device", o.device == "cpu" ? o.device : engine::gpu().name},
+          {"tf32", o.gpu.tf32},
+          {"cuda_graph", o.gpu.cuda_graph},
           {"peak_gpu_mib", o.device == "cpu" ? 0 : engine::memory::usage(engine::Device::cuda).peak >> 20}};
 }
 

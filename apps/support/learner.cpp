@@ -42,7 +42,7 @@ double known_share(const Tensor& logits, const mixup::Targets& targets) {
 
 Learner::Learner(const TrainingFlags& flags, const data::Dataset& set)
     : device_(device_of(flags)),
-      records_(flags.cuda_graph),
+      records_(flags.gpu.cuda_graph),
       clip_grad_(flags.clip_grad > 0 ? flags.clip_grad : INFINITY),
       seed_(flags.seed),
       policy_(make_policy(flags.mixing)),

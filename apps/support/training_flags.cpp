@@ -1,6 +1,5 @@
 #include "apps/support/training_flags.h"
 
-#include "apps/support/device_flag.h"
 #include "engine/names.h"
 #include "engine/ops.h"
 #include "engine/parallel.h"
@@ -57,11 +56,7 @@ void add_training_flags(CommandLine& line, TrainingFlags& o) {
       ->check(one_of("algorithm", engine::names_of(engine::conv_algorithms())));
   line.add("-j,--workers", o.workers, "Threads that prepare data; 0: none")->check(between(0, 256));
   add_device_flag(line, o.device);
-  line.add_switch("--tf32", o.tf32, "On the GPU: multiply on tensor cores, which read 10 bits of a float's fraction");
-  line.add_switch("--deterministic", o.deterministic,
-                  "On the GPU: the same bits in every run, even where that is slower; on the CPU they always are");
-  line.add_switch("--cuda-graph", o.cuda_graph,
-                  "On the GPU: record a step once and begin it by one call, which saves the CPU's time");
+  add_gpu_flags(line, o.gpu);
 
   line.group("Output");
   line.add("--output", o.output, "Folder that run folders are made in")->check(folder());
@@ -90,11 +85,7 @@ void resolve(TrainingFlags& o, data::Family family) {
   if (!o.model_ema && o.ema_decay != TrainingFlags().ema_decay) {
     throw UsageError("--model-ema-decay: without --model-ema it is not read");
   }
-  for (const auto& [flag, given] : {std::pair{"--tf32", o.tf32}, {"--cuda-graph", o.cuda_graph}}) {
-    if (given && o.device == "cpu") throw UsageError(engine::text(flag, ": only on a GPU: --device cuda"));
-  }
-  engine::require_device(device_of(o));
-  engine::gpu_math() = {o.tf32, o.deterministic};
+  apps::apply(o.gpu, o.device);
   resolve(o.mixing, family);
   check(o.loss);
   if (o.mixing.mix != "none" && o.batch_size < 2)

@@ -3,6 +3,7 @@
 #include <string>
 
 #include "apps/support/command_line.h"
+#include "apps/support/device_flags.h"
 #include "apps/support/loss_flags.h"
 #include "apps/support/mixing_flags.h"
 #include "apps/support/model_flags.h"
@@ -35,7 +36,7 @@ struct TrainingFlags {
   uint64_t seed = 42;
   int threads = 0, workers = 1;  // threads 0: all cores
   std::string device = "cpu", conv = "auto";
-  bool tf32 = false, deterministic = false, cuda_graph = false;
+  GpuFlags gpu;
   std::string output = "output", experiment;
   std::string resume;  // a run folder, a state file, or "auto"
   int64_t recovery_interval = 0, checkpoint_hist = 3;

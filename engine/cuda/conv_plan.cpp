@@ -54,49 +54,24 @@ namespace {
 
 constexpr int64_t x_id = 1, weight_id = 2, y_id = 3;
 
-/// A way to compute one convolution, ready to run.
-struct Plan {
-  Descriptor descriptor;
-  int64_t workspace;  // bytes
-  float milliseconds = 0;
+cudnnStatus_t run(const ConvPlan& plan, const ConvData& data, void* workspace) {
+  Descriptor pack(CUDNN_BACKEND_VARIANT_PACK_DESCRIPTOR);
+  pack.set(CUDNN_ATTR_VARIANT_PACK_UNIQUE_IDS, {x_id, weight_id, y_id});
+  pack.set(CUDNN_ATTR_VARIANT_PACK_DATA_POINTERS, {data.x, data.weight, data.y});
+  pack.set(CUDNN_ATTR_VARIANT_PACK_WORKSPACE, workspace);
+  pack.finalize();
+  return cudnn().execute(cudnn_handle(), plan.descriptor.handle(), pack.handle());
+}
 
-  cudnnStatus_t run(const ConvData& data, void* workspace_data) const {
-    Descriptor pack(CUDNN_BACKEND_VARIANT_PACK_DESCRIPTOR);
-    pack.set(CUDNN_ATTR_VARIANT_PACK_UNIQUE_IDS, {x_id, weight_id, y_id});
-    pack.set(CUDNN_ATTR_VARIANT_PACK_DATA_POINTERS, {data.x, data.weight, data.y});
-    pack.set(CUDNN_ATTR_VARIANT_PACK_WORKSPACE, workspace_data);
-    pack.finalize();
-    return cudnn().execute(cudnn_handle(), descriptor.handle(), pack.handle());
-  }
-};
-
-Descriptor graph_of(const ConvKey& key) {
+Descriptor graph_of(const ConvKey& key, const Descriptor* device) {
   try {
-    return graph_descriptor(operation_descriptor(
+    const Descriptor operation = operation_descriptor(
         key.pass, tensor_descriptor(x_id, key.x, key.type), tensor_descriptor(weight_id, key.weight, key.type),
-        tensor_descriptor(y_id, key.y, key.type), convolution_descriptor(key.stride, key.pad), key.accumulate));
+        tensor_descriptor(y_id, key.y, key.type), convolution_descriptor(key.stride, key.pad), key.accumulate);
+    return graph_descriptor(operation, device);
   } catch (const Error& error) {
     fail(error.what(), ": ", describe(key));
   }
-}
-
-/// The first plans of those that cuDNN proposes and that are allowed, in its order.
-std::vector<Plan> proposed_plans(const ConvKey& key, size_t most) {
-  std::vector<Plan> plans;
-  const Descriptor graph = graph_of(key);
-  for (const auto mode : {CUDNN_HEUR_MODE_A, CUDNN_HEUR_MODE_FALLBACK}) {
-    for (const Descriptor& config : engine_configs(graph, mode)) {
-      if (plans.size() == most) return plans;
-      if (!allowed(numerical_notes(config), key.math, key.type)) continue;
-      Descriptor plan(CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR);
-      plan.set(CUDNN_ATTR_EXECUTION_PLAN_HANDLE, cudnn_handle());
-      plan.set(CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG, config);
-      if (!plan.try_finalize()) continue;
-      const int64_t workspace = plan.integer(CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE);
-      plans.push_back({std::move(plan), workspace});
-    }
-  }
-  return plans;
 }
 
 /// A point in time on the stream.
@@ -120,16 +95,16 @@ class Event {
 };
 
 /// How long three runs take after one that warms up; infinitely long where they fail or lack memory.
-float milliseconds(const Plan& plan, const ConvData& data) {
+float milliseconds(const ConvPlan& plan, const ConvData& data) {
   constexpr float never = std::numeric_limits<float>::infinity();
   // Not from the pool, which would keep what only a slower plan wanted.
   const std::unique_ptr<void, cudaError_t (*)(void*)> workspace(allocate(static_cast<size_t>(plan.workspace)),
                                                                 cudaFree);
   if (plan.workspace > 0 && !workspace) return never;
   Event start, stop;
-  for (int run = 0; run < 4; ++run) {
-    if (run == 1) start.record();
-    if (plan.run(data, workspace.get()) != CUDNN_STATUS_SUCCESS) {
+  for (int turn = 0; turn < 4; ++turn) {
+    if (turn == 1) start.record();
+    if (run(plan, data, workspace.get()) != CUDNN_STATUS_SUCCESS) {
       cudaGetLastError();  // else the next check would find it again
       return never;
     }
@@ -138,20 +113,20 @@ float milliseconds(const Plan& plan, const ConvData& data) {
   return stop.milliseconds_since(start);
 }
 
-Plan fastest_plan(const ConvKey& key, ConvData data) {
+ConvPlan fastest_plan(const ConvKey& key, ConvData data) {
   // Which of two plans is faster can change from one process to the next, and the bits with it.
-  std::vector<Plan> plans = proposed_plans(key, key.math.deterministic ? 1 : 8);
+  std::vector<ConvPlan> plans = proposed_plans(key, key.math.deterministic ? 1 : 8);
   ENSURE(!plans.empty(), "cudnn: no engine can compute ", describe(key));
-  if (plans.size() > 1) {
-    const Scratch<float> elsewhere(key.accumulate ? key.x.elements() : 0);  // the result must be added once
-    if (key.accumulate) data.x = elsewhere.data();
-    for (Plan& plan : plans) plan.milliseconds = milliseconds(plan, data);
-  }
-  return std::move(*std::ranges::min_element(plans, {}, &Plan::milliseconds));
+  if (plans.size() == 1) return std::move(plans.front());
+  const Scratch<float> elsewhere(key.accumulate ? key.x.elements() : 0);  // the result must be added once
+  if (key.accumulate) data.x = elsewhere.data();
+  std::vector<float> times;
+  for (const ConvPlan& plan : plans) times.push_back(milliseconds(plan, data));
+  return std::move(plans[static_cast<size_t>(std::ranges::min_element(times) - times.begin())]);
 }
 
-const Plan& plan_of(const ConvKey& key, const ConvData& data) {
-  static auto& plans = *new std::unordered_map<ConvKey, Plan, ConvKeyHash>;  // never destroyed: cuDNN may be before
+const ConvPlan& plan_of(const ConvKey& key, const ConvData& data) {
+  static auto& plans = *new std::unordered_map<ConvKey, ConvPlan, ConvKeyHash>;  // never destroyed: cuDNN may be before
   const auto known = plans.find(key);
   if (known != plans.end()) return known->second;
   cudaStreamCaptureStatus capture;
@@ -176,9 +151,25 @@ void* workspace(int64_t bytes) {
 
 }  // namespace
 
+std::vector<ConvPlan> proposed_plans(const ConvKey& key, size_t most, const Descriptor* device) {
+  std::vector<ConvPlan> plans;
+  const Descriptor graph = graph_of(key, device);
+  for (const auto mode : {CUDNN_HEUR_MODE_A, CUDNN_HEUR_MODE_FALLBACK}) {
+    for (const Descriptor& config : engine_configs(graph, mode, device)) {
+      if (plans.size() == most) return plans;
+      if (!allowed(numerical_notes(config), key.math, key.type)) continue;
+      Descriptor plan = plan_descriptor(config, device);
+      if (!plan.try_finalize()) continue;
+      const int64_t workspace = plan.integer(CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE);
+      plans.push_back({std::move(plan), workspace});
+    }
+  }
+  return plans;
+}
+
 void convolve(const ConvKey& key, const ConvData& data) {
-  const Plan& plan = plan_of(key, data);
-  CUDNN_CHECK(plan.run(data, workspace(plan.workspace)), describe(key));
+  const ConvPlan& plan = plan_of(key, data);
+  CUDNN_CHECK(run(plan, data, workspace(plan.workspace)), describe(key));
 }
 
 }  // namespace engine::cuda

@@ -31,6 +31,16 @@ std::string describe(const ConvKey& key);
 bool allowed(const std::vector<cudnnBackendNumericalNote_t>& notes, const GpuMath& math,
              cudnnDataType_t type = CUDNN_DATA_FLOAT);
 
+/// A way to compute a convolution, and the bytes it needs meanwhile.
+struct ConvPlan {
+  Descriptor descriptor;
+  int64_t workspace;
+};
+
+/// The first plans of those that cuDNN proposes and that are allowed, in its order: for the GPU that is here, or for
+/// another one that was described.
+std::vector<ConvPlan> proposed_plans(const ConvKey& key, size_t most, const Descriptor* device = nullptr);
+
 /// The memory of a convolution.
 struct ConvData {
   void *x, *weight, *y;

@@ -108,20 +108,36 @@ Descriptor operation_descriptor(ConvPass pass, const Descriptor& x, const Descri
   return operation;
 }
 
-Descriptor graph_descriptor(const Descriptor& operation) {
+Descriptor device_descriptor(const std::string& json) {
+  Descriptor device(CUDNN_BACKEND_DEVICEPROP_DESCRIPTOR);
+  device.set(CUDNN_ATTR_DEVICEPROP_JSON_REPRESENTATION, json);
+  device.finalize();
+  return device;
+}
+
+Descriptor graph_descriptor(const Descriptor& operation, const Descriptor* device) {
   Descriptor graph(CUDNN_BACKEND_OPERATIONGRAPH_DESCRIPTOR);
-  graph.set(CUDNN_ATTR_OPERATIONGRAPH_HANDLE, cudnn_handle());
+  if (!device) graph.set(CUDNN_ATTR_OPERATIONGRAPH_HANDLE, cudnn_handle());
   graph.set(CUDNN_ATTR_OPERATIONGRAPH_OPS, operation);
   graph.finalize();
   return graph;
 }
 
-std::vector<Descriptor> engine_configs(const Descriptor& graph, cudnnBackendHeurMode_t mode) {
+std::vector<Descriptor> engine_configs(const Descriptor& graph, cudnnBackendHeurMode_t mode, const Descriptor* device) {
   Descriptor heuristics(CUDNN_BACKEND_ENGINEHEUR_DESCRIPTOR);
   heuristics.set(CUDNN_ATTR_ENGINEHEUR_OPERATION_GRAPH, graph);
   heuristics.set(CUDNN_ATTR_ENGINEHEUR_MODE, mode);
+  if (device) heuristics.set(CUDNN_ATTR_ENGINEHEUR_DEVICEPROP, *device);
   if (!heuristics.try_finalize()) return {};
   return heuristics.descriptors(CUDNN_ATTR_ENGINEHEUR_RESULTS, CUDNN_BACKEND_ENGINECFG_DESCRIPTOR);
+}
+
+Descriptor plan_descriptor(const Descriptor& engine_config, const Descriptor* device) {
+  Descriptor plan(CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR);
+  if (device) plan.set(CUDNN_ATTR_EXECUTION_PLAN_DEVICEPROP, *device);
+  else plan.set(CUDNN_ATTR_EXECUTION_PLAN_HANDLE, cudnn_handle());
+  plan.set(CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG, engine_config);
+  return plan;
 }
 
 std::vector<cudnnBackendNumericalNote_t> numerical_notes(const Descriptor& engine_config) {

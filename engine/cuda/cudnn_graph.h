@@ -1,6 +1,7 @@
 #pragma once
 
 #include <initializer_list>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -37,6 +38,9 @@ class Descriptor {
   void set(Name name, cudnnDataType_t value) { set(name, CUDNN_TYPE_DATA_TYPE, 1, &value); }
   void set(Name name, cudnnConvolutionMode_t value) { set(name, CUDNN_TYPE_CONVOLUTION_MODE, 1, &value); }
   void set(Name name, cudnnBackendHeurMode_t value) { set(name, CUDNN_TYPE_HEUR_MODE, 1, &value); }
+  void set(Name name, const std::string& value) {
+    set(name, CUDNN_TYPE_CHAR, static_cast<int64_t>(value.size()), value.data());
+  }
   void set(Name name, const Descriptor& value) { set(name, CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &value.handle_); }
   void set(Name name, std::initializer_list<int64_t> values) {
     set(name, CUDNN_TYPE_INT64, static_cast<int64_t>(values.size()), values.begin());
@@ -75,10 +79,19 @@ Descriptor convolution_descriptor(int64_t stride, int64_t pad);
 Descriptor operation_descriptor(ConvPass pass, const Descriptor& x, const Descriptor& weight, const Descriptor& y,
                                 const Descriptor& convolution, bool accumulate);
 
-Descriptor graph_descriptor(const Descriptor& operation);
+/// A GPU that is not here, as cuDNN tells of one in JSON: plans can be made for it, though not run.
+Descriptor device_descriptor(const std::string& json);
+
+// For the GPU that is here, or for another one that was described.
+
+Descriptor graph_descriptor(const Descriptor& operation, const Descriptor* device = nullptr);
 
 /// Engines for a graph with their parameters, the most promising first; none where the mode knows none.
-std::vector<Descriptor> engine_configs(const Descriptor& graph, cudnnBackendHeurMode_t mode);
+std::vector<Descriptor> engine_configs(const Descriptor& graph, cudnnBackendHeurMode_t mode,
+                                       const Descriptor* device = nullptr);
+
+/// A plan of that engine, still to be finalized.
+Descriptor plan_descriptor(const Descriptor& engine_config, const Descriptor* device = nullptr);
 
 /// What cuDNN says about the arithmetic of an engine.
 std::vector<cudnnBackendNumericalNote_t> numerical_notes(const Descriptor& engine_config);

@@ -259,7 +259,7 @@ TEST_CASE("recorded steps give the bits of steps begun kernel by kernel, also wh
     apps::TrainingFlags flags = flags_for("cuda", mix);
     flags.clip_grad = 2;
     apps::Learner plain(flags, set);
-    flags.cuda_graph = true;
+    flags.gpu.cuda_graph = true;
     apps::Learner recorded(flags, set);
     loader.start(0);
     data::Batch batch;

@@ -4,17 +4,10 @@
 #include <cmath>
 #include <vector>
 
+#include "data/pixel.h"
 #include "engine/error.h"
 
 namespace data {
-namespace {
-
-int64_t reflected(int64_t i, int64_t size) {
-  if (i < 0) return -i;
-  return i < size ? i : 2 * (size - 1) - i;
-}
-
-}  // namespace
 
 Crop random_part(int64_t height, int64_t width, double smallest, engine::Rng& rng) {
   const auto h = static_cast<double>(height), w = static_cast<double>(width);
@@ -33,19 +26,14 @@ Crop random_part(int64_t height, int64_t width, double smallest, engine::Rng& rn
 
 void prepare(const ImageView& picture, int64_t size, const Normalization& normalization,
              const Augmentation& augmentation, engine::Rng rng, float* out) {
-  std::array<float, 3> scale, shift;
-  for (size_t k = 0; k < 3; ++k) {
-    scale[k] = 1 / (255 * normalization.deviation[k]);
-    shift[k] = -normalization.mean[k] / normalization.deviation[k];
-  }
-  Image part;
+  Image resized;
   int64_t height = picture.height, width = picture.width;  // of the whole picture
   Crop window{0, 0, height, width};                        // the part of it that is at hand
   const uint8_t* pixels = picture.pixels;
   int64_t dy = 0, dx = 0;
   if (augmentation.crop == Cropping::resized) {
     const Crop crop = random_part(height, width, augmentation.smallest, rng);
-    part = resize(picture, crop, size, size, augmentation.filter);
+    resized = resize(picture, crop, size, size, augmentation.filter);
     window = {0, 0, height = size, width = size};
   } else {
     const int64_t pad = augmentation.pad, side = augmentation.shorter_side, shorter = std::min(height, width);
@@ -63,26 +51,22 @@ void prepare(const ImageView& picture, int64_t size, const Normalization& normal
       window.y = std::max<int64_t>(0, dy - pad), window.x = std::max<int64_t>(0, dx - pad);
       window.height = std::min(height, dy + size + pad) - window.y;
       window.width = std::min(width, dx + size + pad) - window.x;
-      part = resize_part(picture, height, width, window, augmentation.filter);
+      resized = resize_part(picture, height, width, window, augmentation.filter);
     }
-    dy += rng.below(2 * pad + 1) - pad;
-    dx += rng.below(2 * pad + 1) - pad;
   }
-  if (!part.pixels.empty()) pixels = part.pixels.data();
-  const bool mirrored = augmentation.flip && rng.below(2) == 1;
-
-  for (int64_t y = 0; y < size; ++y) {
-    for (int64_t x = 0; x < size; ++x, out += 3) {
-      int64_t sy = y + dy, sx = (mirrored ? size - 1 - x : x) + dx;
-      const bool inside = sy >= 0 && sy < height && sx >= 0 && sx < width;
-      if (!inside && augmentation.border == Border::zero) {
-        std::copy(shift.begin(), shift.end(), out);  // a black pixel
-        continue;
+  if (!resized.pixels.empty()) pixels = resized.pixels.data();
+  Part part{height, width, dy, dx};
+  part.move(augmentation, rng);
+  const Scaling scaling(normalization);
+  for (int64_t row = 0; row < size; ++row) {
+    for (int64_t column = 0; column < size; ++column, out += 3) {
+      const auto [y, x, black] = part.pixel(row, column, size, augmentation.border);
+      const uint8_t* pixel = pixels + ((y - window.y) * window.width + x - window.x) * 3;
+      if (black) {
+        std::copy(scaling.shift.begin(), scaling.shift.end(), out);
+      } else {
+        for (size_t k = 0; k < 3; ++k) out[k] = scaling(pixel[k], k);
       }
-      sy = reflected(sy, height) - window.y;
-      sx = reflected(sx, width) - window.x;
-      const uint8_t* pixel = pixels + (sy * window.width + sx) * 3;
-      for (size_t k = 0; k < 3; ++k) out[k] = static_cast<float>(pixel[k]) * scale[k] + shift[k];
     }
   }
 }

@@ -10,12 +10,17 @@ namespace data {
 
 using engine::Purpose;
 using engine::Rng;
+using engine::Tensor;
 
 Loader::Loader(const Dataset& dataset, const LoaderOptions& options)
     : dataset_(dataset), options_(options), slots_(static_cast<size_t>(std::max<int64_t>(1, options.ahead))) {
   ENSURE(options.batch >= 1, "loader: batch size ", options.batch, " is below 1");
   ENSURE(batches() >= 1, "data set ", dataset.name, ": its ", dataset.count(), " pictures do not fill one batch of ",
          options.batch);
+  if (options.device == engine::Device::cuda && Resident::bytes(dataset, augmentation()) > 0) {
+    resident_.emplace(dataset, augmentation());
+    options_.workers = 0;
+  }
 }
 
 Loader::~Loader() { stop(); }
@@ -35,6 +40,7 @@ void Loader::start(int64_t epoch, int64_t first) {
     order_.resize(static_cast<size_t>(dataset_.count()));
     std::iota(order_.begin(), order_.end(), 0);
   }
+  if (resident_) resident_->set_order(order_);
   claimed_ = delivered_ = first;
   for (int i = 0; i < options_.workers; ++i) workers_.emplace_back([this] { work(); });
 }
@@ -45,6 +51,7 @@ bool Loader::next(Batch& batch) {
   const auto before = std::chrono::steady_clock::now();
   const auto waited = [&] { return std::chrono::duration<double>(std::chrono::steady_clock::now() - before).count(); };
   if (workers_.empty()) {
+    batch = {};  // its memory serves the next one
     batch = prepare(delivered_++);
     waited_ += waited();
     return true;
@@ -62,20 +69,30 @@ bool Loader::next(Batch& batch) {
 
 Batch Loader::prepare(int64_t index) const {
   const int64_t begin = index * options_.batch, end = std::min(dataset_.count(), begin + options_.batch);
-  const int64_t size = dataset_.size;
-  Batch batch{engine::Tensor({end - begin, size, size, 3}), {}, epoch_, epoch_ * batches() + index};
+  Batch batch{images(begin, end - begin), {}, epoch_, epoch_ * batches() + index};
   for (int64_t i = begin; i < end; ++i) {
-    const int sample = order_[static_cast<size_t>(i)];
-    const Rng rng(options_.seed, Purpose::augment, static_cast<uint32_t>(epoch_), static_cast<uint32_t>(sample));
+    batch.labels.push_back(dataset_.labels[static_cast<size_t>(order_[static_cast<size_t>(i)])]);
+  }
+  return batch;
+}
+
+Tensor Loader::images(int64_t first, int64_t count) const {
+  const auto epoch = static_cast<uint32_t>(epoch_);
+#ifdef DEMIX_CUDA
+  if (resident_) return resident_->images(first, count, options_.seed, epoch);
+#endif
+  const int64_t size = dataset_.size;
+  Tensor images({count, size, size, 3});
+  for (int64_t i = 0; i < count; ++i) {
+    const int sample = order_[static_cast<size_t>(first + i)];
+    const Rng rng(options_.seed, Purpose::augment, epoch, static_cast<uint32_t>(sample));
     const auto see = [&](const ImageView& picture) {
-      data::prepare(picture, size, dataset_.normalization, options_.train ? dataset_.augmentation : dataset_.view, rng,
-                    batch.images.data() + (i - begin) * size * size * 3);
+      data::prepare(picture, size, dataset_.normalization, augmentation(), rng, images.data() + i * size * size * 3);
     };
     if (dataset_.files.empty()) see({size, size, dataset_.picture(sample)});
     else see(read_image(dataset_.files[static_cast<size_t>(sample)]));
-    batch.labels.push_back(dataset_.labels[static_cast<size_t>(sample)]);
   }
-  return batch;
+  return images;
 }
 
 void Loader::work() {

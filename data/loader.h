@@ -3,10 +3,12 @@
 #include <condition_variable>
 #include <exception>
 #include <mutex>
+#include <optional>
 #include <thread>
 #include <vector>
 
 #include "data/dataset.h"
+#include "data/resident.h"
 #include "engine/tensor.h"
 
 namespace data {
@@ -26,10 +28,13 @@ struct LoaderOptions {
   uint64_t seed = 0;
   int workers = 1;    // background threads; 0 prepares every batch when it is asked for
   int64_t ahead = 3;  // how many batches are prepared in advance
+  /// On cuda batches are made there and without workers, but for pictures that cannot be resident.
+  engine::Device device = engine::Device::cpu;
 };
 
 /// Delivers the batches of one epoch after the other, prepared in the background. Every random choice follows from
-/// (seed, epoch, sample), so the batches are the same for any number of workers. The data set must outlive it.
+/// (seed, epoch, sample), so the batches are the same for any number of workers, and wherever they are prepared. The
+/// data set must outlive it.
 class Loader {
  public:
   Loader(const Dataset& dataset, const LoaderOptions& options);
@@ -43,12 +48,15 @@ class Loader {
   double waited() const { return waited_; }      // seconds next() has waited for a batch, since the loader was made
 
  private:
+  const Augmentation& augmentation() const { return options_.train ? dataset_.augmentation : dataset_.view; }
   Batch prepare(int64_t index) const;
+  engine::Tensor images(int64_t first, int64_t count) const;
   void work();
   void stop();
 
   const Dataset& dataset_;
   LoaderOptions options_;
+  std::optional<Resident> resident_;
   int64_t epoch_ = 0;
   std::vector<int> order_;
   double waited_ = 0;

@@ -17,8 +17,8 @@ const std::vector<PolicyEntry>& policies() {
       {"cutmix", cutting, cutmix, {0.2, 1, 1, 1}},
       {"manifoldmix", interpolation, manifoldmix, {2, 0.2, 0.2, 0.5}, 3},
       {"fmix", cutting, fmix, {0.2, 1, 1, 0.2}},
-      {"resizemix", cutting, resizemix, {1, 1, 1, 1}},
-      {"saliencymix", cutting, saliencymix, {0.2, 1, 1, 0.2}},
+      {"resizemix", cutting, resizemix, {1, 1, 1, 1}, 1, true},
+      {"saliencymix", cutting, saliencymix, {0.2, 1, 1, 0.2}, 1, true},
       {"gridmix", cutting, gridmix, {0.2, 0.2, 0.2, 0.2}},
       {"smoothmix", cutting, smoothmix},
   };
@@ -82,7 +82,7 @@ Policy make_policy(const std::vector<Choice>& choices, const PolicyOptions& opti
     const Choice& choice = draw_choice(choices, rng);
     if (!choice.entry->draw) return unmixed(batch);
 
-    const Tensor& images = batch.images;
+    const Tensor images = choice.entry->looks ? batch.images.to(engine::Device::cpu) : batch.images;
     const engine::Shape& shape = images.shape();
     ENSURE(shape[0] >= 2, choice.entry->name, ": a batch of one image has no partner to offer");
     Plan plan{.partner = rng.permutation(static_cast<int>(shape[0]))};

@@ -23,7 +23,7 @@ struct Box {
 /// What a policy may look at: the image that is mixed in, (h, w, c).
 struct Scene {
   int64_t h, w, c;
-  const float* donor;
+  const float* donor;  // where the policy looks at images
 };
 
 /// What a policy draws: how much of itself an image keeps at each pixel.
@@ -41,7 +41,8 @@ struct PolicyEntry {
   Blend (*draw)(const Scene& scene, double alpha, engine::Rng& rng);
   /// Customary alphas on CIFAR, Tiny-ImageNet, ImageNet, fine-grained sets, by data::Family; 0: the policy has none.
   std::array<double, 4> alphas = {};
-  int stages = 1;  // it mixes in a stage drawn from 0, the images, to stages - 1
+  int stages = 1;      // it mixes in a stage drawn from 0, the images, to stages - 1
+  bool looks = false;  // at the images, which the CPU then has to have
 
   bool has_alpha() const { return alphas[0] > 0; }
 };

@@ -137,7 +137,8 @@ int main(int argc, char** argv) {
     nn::load_weights(*network, checkpoint);
     move_to(*network, apps::device_named(device));
 
-    data::Loader loader(set, {.batch = batch_size, .train = false, .workers = workers});
+    data::Loader loader(
+        set, {.batch = batch_size, .train = false, .workers = workers, .device = apps::device_named(device)});
     apps::Confusion confusion(set.classes);
     Predictions predictions(set);
     const apps::Stopwatch watch;

@@ -42,12 +42,15 @@ void print_layers(nn::Network& network, const Tensor& images) {
 
 }  // namespace
 
-void dry_run(const TrainingFlags& flags, const data::Dataset& train_set) {
-  const MemoryForecast forecast = forecast_memory(flags, train_set);
+void dry_run(const TrainingFlags& flags, const data::Dataset& train_set, const data::Dataset& test_set) {
+  const MemoryForecast forecast = forecast_memory(flags, train_set, &test_set);
   require_memory(forecast, flags.batch_size);
   Learner learner(flags, train_set);
-  data::Loader loader(train_set,
-                      {.batch = flags.batch_size, .train = true, .seed = flags.seed, .workers = flags.workers});
+  data::Loader loader(train_set, {.batch = flags.batch_size,
+                                  .train = true,
+                                  .seed = flags.seed,
+                                  .workers = flags.workers,
+                                  .device = device_of(flags)});
   data::Batch batch;
   loader.start(0);
   loader.next(batch);

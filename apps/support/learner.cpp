@@ -142,12 +142,13 @@ std::string Learner::update(double lr) {
 
 std::string Learner::not_finite_in_test(const Tensor& images) {
   const engine::Shape& shape = images.shape();
-  Tensor some({std::min<int64_t>(8, shape[0]), shape[1], shape[2], shape[3]});
-  std::copy_n(images.data(), some.elements(), some.data());
+  Tensor some({std::min<int64_t>(8, shape[0]), shape[1], shape[2], shape[3]}, device_of(*network_));
+  engine::copy_bytes(images.data(), images.device(), some.data(), some.device(),
+                     some.elements() * static_cast<int64_t>(sizeof(float)));
   const engine::NoGrad no_grad;
   for (nn::Network* network : {network_.get(), average_.get()}) {
     if (!network) continue;
-    const auto forward = [&] { return network->forward(Variable(some.to(device_of(*network))), Mode::eval); };
+    const auto forward = [&] { return network->forward(Variable(some), Mode::eval); };
     if (!is_finite(forward().value())) return first_not_finite(*network, forward);
   }
   return "";

@@ -90,7 +90,8 @@ class AllocationLimit {
 
 }  // namespace
 
-MemoryForecast forecast_memory(const TrainingFlags& given, const data::Dataset& train_set) {
+MemoryForecast forecast_memory(const TrainingFlags& given, const data::Dataset& train_set,
+                               const data::Dataset* test_set) {
   TrainingFlags flags = without_initial_weights(given);
   flags.device = "cpu";
   const int64_t before = memory_in_use();
@@ -128,7 +129,10 @@ MemoryForecast forecast_memory(const TrainingFlags& given, const data::Dataset& 
   const int64_t waiting = 4 * 4 * flags.batch_size * 3 * train_set.size * train_set.size;  // batches of the loader
   const auto steps = static_cast<int64_t>(needed[1] + each * static_cast<double>(flags.batch_size - large));
   const bool on_gpu = device_of(given) == engine::Device::cuda;
-  return {before + waiting + state + (on_gpu ? 0 : steps), on_gpu ? steps : 0, each};
+  if (!on_gpu) return {before + waiting + state + steps, 0, each};
+  const int64_t resident = data::Resident::bytes(train_set, train_set.augmentation) +
+                           (test_set ? data::Resident::bytes(*test_set, test_set->view) : 0);
+  return {before + waiting + state, steps + resident, each};
 }
 
 int64_t batch_that_fits(const MemoryForecast& forecast, int64_t batch, int64_t memory) {

@@ -16,9 +16,10 @@ struct MemoryForecast {
   double by_image = 0;
 };
 
-/// Found out by some steps on the CPU with small parts of a batch; mostly within a tenth. An Error where there is not
-/// even the memory for those.
-MemoryForecast forecast_memory(const TrainingFlags& flags, const data::Dataset& train_set);
+/// Found out by some steps on the CPU with small parts of a batch; mostly within a tenth. Of a training that is tested,
+/// if there is a test set. An Error where there is not even the memory for those steps.
+MemoryForecast forecast_memory(const TrainingFlags& flags, const data::Dataset& train_set,
+                               const data::Dataset* test_set = nullptr);
 
 /// The largest batch with which a training on the GPU needs no more than that.
 int64_t batch_that_fits(const MemoryForecast& forecast, int64_t batch, int64_t memory);

@@ -12,8 +12,8 @@ namespace apps {
 void overfit_batch(const TrainingFlags& flags, const data::Dataset& train_set) {
   require_memory(forecast_memory(flags, train_set), flags.batch_size);
   Learner learner(flags, train_set);
-  const data::Batch batch =
-      data::first_batch(train_set, {.batch = flags.batch_size, .train = true, .seed = flags.seed});
+  const data::Batch batch = data::first_batch(
+      train_set, {.batch = flags.batch_size, .train = true, .seed = flags.seed, .device = device_of(flags)});
 
   const int64_t most = flags.max_steps > 0 ? flags.max_steps : 200;
   std::printf("%s learns %ld images by heart, mix %s, loss %s, lr %g\n\n%5s  %10s  %8s\n", flags.model.model.c_str(),

@@ -14,9 +14,12 @@ using engine::Tensor;
 
 std::vector<uint8_t> bytes_of(const Tensor& images, int64_t index, const data::Normalization& normalization) {
   const int64_t floats = images.elements() / images.shape()[0];
+  std::vector<float> image(static_cast<size_t>(floats));
+  engine::copy_bytes(images.data() + index * floats, images.device(), image.data(), engine::Device::cpu,
+                     floats * static_cast<int64_t>(sizeof(float)));
   std::vector<uint8_t> bytes;
-  for (int64_t i = 0; i < floats; ++i) {
-    bytes.push_back(data::denormalize(images.data()[index * floats + i], normalization, static_cast<int>(i % 3)));
+  for (size_t i = 0; i < image.size(); ++i) {
+    bytes.push_back(data::denormalize(image[i], normalization, static_cast<int>(i % 3)));
   }
   return bytes;
 }

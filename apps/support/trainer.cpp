@@ -45,8 +45,13 @@ class Training {
         origin_(origin),
         train_set_(train_set),
         test_set_(test_set),
-        loader_(train_set, {.batch = flags.batch_size, .train = true, .seed = flags.seed, .workers = flags.workers}),
-        test_loader_(test_set, {.batch = flags.batch_size, .train = false, .workers = flags.workers}),
+        loader_(train_set, {.batch = flags.batch_size,
+                            .train = true,
+                            .seed = flags.seed,
+                            .workers = flags.workers,
+                            .device = device_of(flags)}),
+        test_loader_(test_set,
+                     {.batch = flags.batch_size, .train = false, .workers = flags.workers, .device = device_of(flags)}),
         learner_(has_state(resumed) ? without_initial_weights(flags) : flags, train_set),
         always_(every_batch(flags.mixing)),
         metadata_(metadata_of(origin.arguments)),
@@ -337,7 +342,7 @@ class Training {
 
 void train(const TrainingFlags& flags, const Origin& origin, const Arguments& told, const data::Dataset& train_set,
            const data::Dataset& test_set, const fs::path& resumed) {
-  const MemoryForecast forecast = forecast_memory(flags, train_set);
+  const MemoryForecast forecast = forecast_memory(flags, train_set, &test_set);
   require_memory(forecast, flags.batch_size);
   Training(flags, origin, train_set, test_set, resumed).run(told, forecast);
 }

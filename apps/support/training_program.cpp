@@ -150,7 +150,7 @@ int run_training(int argc, char** argv, const char* name, const std::string& sum
     const data::Dataset train_set = load_train(pictures), test_set = load(pictures, data::Split::test);
     tell_skipped(train_set);
     tell_skipped(test_set);
-    if (dry) return dry_run(options, train_set);
+    if (dry) return dry_run(options, train_set, test_set);
     if (overfit) return overfit_batch(options, train_set);
     const Origin now{line.values(), environment(device_of(options), train_set, test_set).dump()};
     if (before) require_same(resumed, *before, now);

@@ -344,7 +344,13 @@ void train(const TrainingFlags& flags, const Origin& origin, const Arguments& to
            const data::Dataset& test_set, const fs::path& resumed) {
   const MemoryForecast forecast = forecast_memory(flags, train_set, &test_set);
   require_memory(forecast, flags.batch_size);
-  Training(flags, origin, train_set, test_set, resumed).run(told, forecast);
+  try {
+    Training(flags, origin, train_set, test_set, resumed).run(told, forecast);
+  } catch (const engine::memory::OutOfMemory& error) {
+    if (forecast.gpu == 0) throw;
+    const int64_t fits = batch_that_fits(forecast, flags.batch_size * 3 / 4, engine::gpu().memory / 4 * 3);
+    engine::fail(error.what(), ": --batch-size ", fits, " should fit");
+  }
 }
 
 }  // namespace apps

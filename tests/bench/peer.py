@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""One PyTorch training step on the CPU, timed: the peer that demix is compared with.
+"""One PyTorch training step, timed: the peer that demix is compared with.
 
 Prints one JSON line like build/apps/bench does. A step is zero_grad, forward, cross entropy, backward, and SGD with
 Nesterov momentum and weight decay; the first step is not counted. tests/bench/compare.py calls this with the settings
-under which PyTorch is fastest.
+under which PyTorch is fastest; tests/bench/compare_gpu.py times it on a GPU.
 """
 import argparse
 import json
@@ -111,24 +111,40 @@ def main():
     parser.add_argument("--steps", type=int, default=6)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--channels-last", action="store_true")
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
+    parser.add_argument("--tf32", action="store_true")
+    parser.add_argument("--amp", action="store_true", help="bfloat16 by autocast")
+    parser.add_argument("--compile", action="store_true", help="torch.compile, with CUDA graphs on a GPU")
     args = parser.parse_args()
 
     torch.set_num_threads(args.threads)
     torch.set_flush_denormal(True)
     torch.manual_seed(0)
     layout = torch.channels_last if args.channels_last else torch.contiguous_format
-    model = MODELS[args.model]().to(memory_format=layout)
-    images = torch.randn(args.batch, 3, args.size, args.size).to(memory_format=layout)
-    labels = torch.randint(0, 100, (args.batch,))
+    torch.backends.cudnn.benchmark = True
+    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = args.tf32
+    model = MODELS[args.model]().to(args.device, memory_format=layout)
+    images = torch.randn(args.batch, 3, args.size, args.size).to(args.device, memory_format=layout)
+    labels = torch.randint(0, 100, (args.batch,)).to(args.device)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9, weight_decay=1e-4, nesterov=True)
+
+    def loss_of(images, labels):
+        with torch.autocast(args.device, torch.bfloat16, enabled=args.amp):
+            return functional.cross_entropy(model(images), labels)
+
+    if args.compile:
+        loss_of = torch.compile(loss_of, mode="max-autotune" if args.device == "cuda" else None)
+    warm_up = 1 if args.device == "cpu" else 10
     seconds = []
-    for _ in range(args.steps + 1):
+    for _ in range(args.steps + warm_up):
         start = time.perf_counter()
         optimizer.zero_grad()
-        functional.cross_entropy(model(images), labels).backward()
+        loss_of(images, labels).backward()
         optimizer.step()
+        if args.device == "cuda":
+            torch.cuda.synchronize()
         seconds.append(time.perf_counter() - start)
-    seconds = seconds[1:]
+    seconds = seconds[warm_up:]
     print(json.dumps({
         "peer": "torch " + torch.__version__, "model": args.model, "batch": args.batch, "size": args.size,
         "channels_last": args.channels_last, "threads": args.threads,

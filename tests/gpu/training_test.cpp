@@ -5,6 +5,7 @@
 
 #include "apps/support/grad_cam.h"
 #include "apps/support/learner.h"
+#include "apps/support/memory_forecast.h"
 #include "apps/support/training_state.h"
 #include "engine/file.h"
 #include "engine/memory.h"
@@ -300,4 +301,22 @@ TEST_CASE(
                     "cuda: a copy of 16 bytes between CPU and GPU cannot be recorded");
   x.copy_from(y);  // is not recorded any more
   CHECK(x.to_vector() == std::vector<float>(4, 15));
+}
+
+TEST_CASE("what does not fit the GPU is told with the batch that does") {
+  const apps::MemoryForecast forecast{0, 3 * engine::gpu().free / 2, static_cast<double>(engine::gpu().free) / 200};
+  const int64_t fits = apps::batch_that_fits(forecast, 300, engine::gpu().free);
+  CHECK(fits == 200);
+  CHECK(apps::batch_that_fits(forecast, 300, 2 * engine::gpu().free) == 300);
+  CHECK(apps::batch_that_fits(forecast, 300, 0) == 0);
+  std::string line;
+  try {
+    apps::require_memory(forecast, 300);
+  } catch (const engine::Error& error) {
+    line = error.what();
+  }
+  CHECK(line.find("not enough memory of the GPU: this training needs about ") != std::string::npos);
+  CHECK(line.find("--batch-size 188 fits") != std::string::npos);
+  CHECK_NOTHROW(apps::require_memory({0, engine::gpu().free / 2, 1}, 300));
+  CHECK_THROWS_AS(Tensor({int64_t{1} << 45}, Device::cuda), engine::memory::OutOfMemory);
 }

@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# Proves the CUDA backend on the GPU of this machine, in about eight minutes: builds, runs every test that needs a GPU, the
+# kernels under compute-sanitizer where that is installed, and times training steps beside PyTorch's.
+#
+#   tests/gpu.sh [--python FILE]      FILE: a Python with PyTorch for CUDA, to be compared with
+set -euo pipefail
+cd "$(dirname "$0")/.."
+python=()
+[ "${1:-}" = --python ] && python=(--python "$2")
+
+cmake --preset release -D DEMIX_CUDA=ON >/dev/null
+cmake --build --preset release --target gpu_tests plan_tests train_cifar validate bench
+build/tests/gpu_tests && build/tests/plan_tests || { echo "the tests of the GPU failed, or there is none" >&2; exit 1; }
+
+if sanitizer=$(command -v compute-sanitizer || ls /usr/local/cuda/bin/compute-sanitizer 2>/dev/null); then
+  "$sanitizer" --error-exitcode 1 build/tests/gpu_tests -tc="every op on the GPU agrees*,every loss*,every optimizer*,*resident*"
+fi
+
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+for run in first second; do
+  build/apps/train_cifar --dataset shapes --shapes-train 5000 --shapes-test 1000 --model resnet18 --mix cutmix --loss dm \
+    --epochs 2 --batch-size 128 --device cuda --deterministic --cuda-graph --output "$folder" --experiment $run
+done
+cmp "$folder/first/last.safetensors" "$folder/second/last.safetensors"
+echo "two runs with --deterministic: the same bits"
+
+tests/bench/compare_gpu.py "${python[@]}"

@@ -3,6 +3,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "apps/support/evaluation.h"
 #include "apps/support/grad_cam.h"
 #include "apps/support/learner.h"
 #include "apps/support/memory_forecast.h"
@@ -319,4 +320,32 @@ TEST_CASE("what does not fit the GPU is told with the batch that does") {
   CHECK(line.find("--batch-size 188 fits") != std::string::npos);
   CHECK_NOTHROW(apps::require_memory({0, engine::gpu().free / 2, 1}, 300));
   CHECK_THROWS_AS(Tensor({int64_t{1} << 45}, Device::cuda), engine::memory::OutOfMemory);
+}
+
+TEST_CASE("batch norm on the GPU moves the running statistics as on the CPU") {
+  const Tensor x = uniform({13, 7, 5, 3}, 1, 0, 5);  // several parts, the last one not whole
+  const Tensor one = Tensor::full({3}, 1), zero = Tensor::zeros({3});
+  Tensor mean = zero.clone(), var = one.clone();
+  Tensor mean_there = mean.to(Device::cuda).clone(), var_there = var.to(Device::cuda).clone();
+  engine::batch_norm(Variable(x), Variable(one), Variable(zero), mean, var, true);
+  engine::batch_norm(Variable(x.to(Device::cuda)), Variable(one.to(Device::cuda)), Variable(zero.to(Device::cuda)),
+                     mean_there, var_there, true);
+  CHECK(difference(mean_there, mean) < 1e-6);
+  CHECK(difference(var_there, var) < 1e-6);
+}
+
+TEST_CASE("a network is tested on the GPU as on the CPU, on pictures as they are and on mixed ones") {
+  const data::Dataset set = pictures();
+  Twins twins("resnet20", {.classes = static_cast<int64_t>(set.classes.size()), .size = set.size, .seed = 3});
+  const mixup::Policy policy = mixup::make_policy("cutmix", {.alpha = 1});
+  for (const Device device : {Device::cpu, Device::cuda}) {
+    data::Loader here(set, {.batch = 24, .train = false}), there(set, {.batch = 24, .train = false, .device = device});
+    const apps::Evaluation expected = apps::evaluate(*twins.here, here), result = apps::evaluate(*twins.there, there);
+    CHECK(result.loss == doctest::Approx(expected.loss).epsilon(1e-5));
+    CHECK(result.top1 == expected.top1);
+    CHECK(result.top5 == expected.top5);
+    const apps::MixedEvaluation mixed = apps::evaluate_mixed(*twins.here, here, policy);
+    CHECK(apps::evaluate_mixed(*twins.there, there, policy).top1 == mixed.top1);
+    CHECK(apps::evaluate_mixed(*twins.there, there, policy).top2 == mixed.top2);
+  }
 }

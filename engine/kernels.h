@@ -50,6 +50,10 @@ ByDevice(void (*)(const Tensor&, Rest...), void (*)(const Tensor&, Rest...)) -> 
 /// The contract of every kernel. A kernel fills memory: outputs come last, have their shape already, and are
 /// overwritten without being read unless the comment says otherwise. Shapes were checked by the op that calls. Where
 /// the comment says "in place", an output may be the same memory as an input of its shape.
+///
+/// Tensors are float32. On a GPU the activations and their gradients (x, y, residual, source) of add, relu, scale, mix,
+/// convolutions, batch norm and pooling may be bfloat16, all of a call alike; parameters, statistics and sums stay
+/// float32.
 namespace engine {
 
 struct Conv2dSpec {
@@ -94,6 +98,8 @@ KERNEL(relu, const Tensor& x, Tensor& y)
 KERNEL(relu_backward, const Tensor& dy, const Tensor& y, Tensor& dx)
 // y = factor x; in place
 KERNEL(scale, const Tensor& x, float factor, Tensor& y)
+// y = x, rounded to the type of y
+KERNEL(cast, const Tensor& x, Tensor& y)
 // y = (by / divisor) x with by (1); in place
 KERNEL(scale_by, const Tensor& x, const Tensor& by, float divisor, Tensor& y)
 
@@ -139,7 +145,7 @@ KERNEL(max_pool2d, const Tensor& x, const Pool2dSpec& spec, Tensor& y)
 KERNEL(max_pool2d_backward, const Tensor& dy, const Tensor& x, const Tensor& y, const Pool2dSpec& spec, Tensor& dx)
 KERNEL(avg_pool2d, const Tensor& x, const Pool2dSpec& spec, Tensor& y)
 KERNEL(avg_pool2d_backward, const Tensor& dy, const Pool2dSpec& spec, Tensor& dx)
-// y (n, c) is the mean over the pixels of x (n, h, w, c)
+// y (n, c), float32 in any case, is the mean over the pixels of x (n, h, w, c)
 KERNEL(global_avg_pool, const Tensor& x, Tensor& y)
 KERNEL(global_avg_pool_backward, const Tensor& dy, Tensor& dx)
 

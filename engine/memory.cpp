@@ -40,20 +40,20 @@ class Pool {
  public:
   explicit Pool(const Source& source) : source_(source) {}
 
-  float* take(size_t bytes) {
+  void* take(size_t bytes) {
     {
       const std::lock_guard lock(mutex_);
       usage_.live += static_cast<int64_t>(bytes);
       usage_.peak = std::max(usage_.peak, usage_.live);
-      std::vector<float*>& blocks = (for_recording_ ? recorded_unused_ : unused_)[bytes];
+      std::vector<void*>& blocks = (for_recording_ ? recorded_unused_ : unused_)[bytes];
       if (!blocks.empty()) {
-        float* block = blocks.back();
+        void* block = blocks.back();
         blocks.pop_back();
         return block;
       }
       usage_.held += static_cast<int64_t>(bytes);
     }
-    auto* block = static_cast<float*>(source_.take(bytes));
+    void* block = source_.take(bytes);
     const std::lock_guard lock(mutex_);
     if (block && for_recording_) recorded_.insert(block);
     if (block) return block;
@@ -63,7 +63,7 @@ class Pool {
                            usage_.held >> 20, " MiB already held; a smaller batch needs less"));
   }
 
-  void give_back(float* block, size_t bytes) {
+  void give_back(void* block, size_t bytes) {
     const std::lock_guard lock(mutex_);
     usage_.live -= static_cast<int64_t>(bytes);
     (recorded_.contains(block) ? recorded_unused_ : unused_)[bytes].push_back(block);
@@ -77,7 +77,7 @@ class Pool {
   void release_unused() {
     const std::lock_guard lock(mutex_);
     for (auto& [bytes, blocks] : unused_) {
-      for (float* block : blocks) source_.give_back(block);
+      for (void* block : blocks) source_.give_back(block);
       usage_.held -= static_cast<int64_t>(bytes * blocks.size());
       blocks.clear();
     }
@@ -91,8 +91,8 @@ class Pool {
  private:
   const Source source_;
   std::mutex mutex_;
-  std::unordered_map<size_t, std::vector<float*>> unused_, recorded_unused_;
-  std::unordered_set<const float*> recorded_;  // blocks that only recordings use
+  std::unordered_map<size_t, std::vector<void*>> unused_, recorded_unused_;
+  std::unordered_set<const void*> recorded_;  // blocks that only recordings use
   bool for_recording_ = false;
   Usage usage_;
 };
@@ -112,12 +112,12 @@ std::optional<float> new_block_fill;
 
 }  // namespace
 
-Block::Block(int64_t count, Device on)
-    : data(nullptr), bytes(std::max<size_t>(1, static_cast<size_t>(count)) * sizeof(float)), device(on) {
+Block::Block(int64_t size, Device on)
+    : data(nullptr), bytes(std::max(sizeof(float), static_cast<size_t>(size))), device(on) {
   require_device(device);
   data = pool(device).take(bytes);
   if (!new_block_fill) return;
-  const std::vector<float> fill(bytes / sizeof(float), *new_block_fill);
+  const std::vector<float> fill(bytes / sizeof(float) + 1, *new_block_fill);
   copy_bytes(fill.data(), Device::cpu, data, device, static_cast<int64_t>(bytes));
 }
 

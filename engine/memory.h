@@ -13,18 +13,18 @@ struct OutOfMemory : Error {
   using Error::Error;
 };
 
-/// `count` floats from the pool of a device, uninitialised, aligned to 64 bytes (2 MiB and huge pages on the CPU where
-/// it is that large). When its owner lets go they return to the pool, which keeps a list for every exact size: training
-/// asks for the same sizes in every step, so the pool stops growing after the first ones. Thread-safe. Throws
-/// OutOfMemory, or the Error of require_device().
+/// Bytes from the pool of a device, uninitialised, aligned to 64 bytes (2 MiB and huge pages on the CPU where it is
+/// that large). When its owner lets go they return to the pool, which keeps a list for every exact size: training asks
+/// for the same sizes in every step, so the pool stops growing after the first ones. Thread-safe. Throws OutOfMemory,
+/// or the Error of require_device().
 struct Block {
-  Block(int64_t count, Device device);
+  Block(int64_t bytes, Device device);
   ~Block();
   Block(const Block&) = delete;
   Block& operator=(const Block&) = delete;
   friend void swap(Block& a, Block& b) noexcept;
 
-  float* data;
+  void* data;
   size_t bytes;
   Device device;
 };

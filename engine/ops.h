@@ -11,6 +11,7 @@ Variable add(const Variable& a, const Variable& b);
 Variable relu(const Variable& x);
 Variable reshape(const Variable& x, Shape shape);
 Variable scale(const Variable& x, float factor);
+Variable cast(const Variable& x, DType type);  // x itself where it is of that type
 
 Variable conv2d(const Variable& x, const Variable& weight, const Conv2dSpec& spec = {});
 
@@ -23,7 +24,7 @@ Variable linear(const Variable& x, const Variable& weight, const Variable& bias)
 
 Variable max_pool2d(const Variable& x, const Pool2dSpec& spec);
 Variable avg_pool2d(const Variable& x, const Pool2dSpec& spec);
-Variable global_avg_pool(const Variable& x);  // (n, h, w, c) to (n, c)
+Variable global_avg_pool(const Variable& x);  // (n, h, w, c) to (n, c), float32 of any type
 
 /// y[i] = mask[i] x[i] + (1 - mask[i]) x[partner[i]] for x (n, h, w, c) and mask (n, h, w, 1) or (n, 1, 1, 1). With a
 /// source of the shape of x, which gets no gradient, source[i] stands in the place of x[partner[i]].

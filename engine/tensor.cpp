@@ -4,8 +4,8 @@
 
 namespace engine {
 
-Tensor::Tensor(Shape shape, Device device)
-    : shape_(shape), memory_(std::make_shared<memory::Block>(shape.elements(), device)) {}
+Tensor::Tensor(Shape shape, Device device, DType type)
+    : shape_(shape), dtype_(type), memory_(std::make_shared<memory::Block>(bytes(), device)) {}
 
 Tensor Tensor::full(Shape shape, float value, Device device) {
   Tensor tensor(shape, device);
@@ -23,12 +23,14 @@ Tensor Tensor::from(Shape shape, const std::vector<float>& values) {
 
 float Tensor::item() const {
   ENSURE(defined() && elements() == 1, "tensor: item() of shape ", shape_);
-  return *to(Device::cpu).data();
+  return to_vector()[0];
 }
 
 std::vector<float> Tensor::to_vector() const {
   const Tensor here = to(Device::cpu);
-  return {here.data(), here.data() + elements()};
+  std::vector<float> values(static_cast<size_t>(elements()));
+  by_type(dtype_, [&](auto zero) { std::copy_n(here.as<decltype(zero)>(), elements(), values.begin()); });
+  return values;
 }
 
 Tensor Tensor::reshaped(Shape shape) const {
@@ -39,21 +41,26 @@ Tensor Tensor::reshaped(Shape shape) const {
 }
 
 Tensor Tensor::clone() const {
-  Tensor copy(shape_, device());
+  Tensor copy = like(*this);
   copy.copy_from(*this);
   return copy;
 }
 
 Tensor Tensor::to(Device device) const {
   if (!defined() || this->device() == device) return *this;
-  Tensor there(shape_, device);
+  Tensor there(shape_, device, dtype_);
   there.copy_from(*this);
   return there;
 }
 
 void Tensor::copy_from(const Tensor& other) {
   ENSURE(elements() == other.elements(), "tensor: values of shape ", other.shape_, " for shape ", shape_);
-  copy_bytes(other.data(), other.device(), data(), device(), elements() * static_cast<int64_t>(sizeof(float)));
+  ENSURE(dtype_ == other.dtype_, "tensor: values of another type");
+  copy_bytes(other.address(), other.device(), address(), device(), bytes());
+}
+
+void Tensor::wrong_type() const {
+  fail("tensor: ", shape_, " is ", dtype_ == DType::bf16 ? "bfloat16" : "float32", " where the other type is needed");
 }
 
 void Tensor::move_to(Device device) {

@@ -82,7 +82,7 @@ Node::~Node() {
 
 Variable Variable::leaf(Tensor value) {
   Variable leaf(std::move(value));
-  leaf.node_ = std::make_shared<Node>(Node{"leaf", next_order++, {}, nullptr, {}, true});
+  leaf.node_ = std::make_shared<Node>(Node{"leaf", next_order++, {}, nullptr, {}, true, leaf.value_.dtype()});
   return leaf;
 }
 
@@ -122,7 +122,7 @@ void Gradients::give(int input, Tensor gradient) {
     sum = std::move(gradient);
     return;
   }
-  Tensor total = own(input) ? sum : Tensor(sum.shape(), sum.device());
+  Tensor total = own(input) ? sum : Tensor::like(sum);
   kernel::add(sum, gradient, total);
   sum = std::move(total);
 }
@@ -132,7 +132,8 @@ Variable record(const char* op, Tensor y, std::initializer_list<Variable> inputs
   Variable result(std::move(y));
   const bool needed = std::any_of(inputs.begin(), inputs.end(), [](const Variable& x) { return x.needs_gradient(); });
   if (!recording || !needed) return result;
-  result.node_ = std::make_shared<Node>(Node{op, next_order++, {}, std::move(backward), {}, false});
+  result.node_ =
+      std::make_shared<Node>(Node{op, next_order++, {}, std::move(backward), {}, false, result.value_.dtype()});
   for (const Variable& input : inputs) result.node_->inputs.push_back(input.node_);
   return result;
 }

@@ -22,6 +22,7 @@ struct Node {
   Backward backward;                          // empty in a leaf, and once it was used
   Tensor grad;
   bool leaf;
+  DType type;  // of the value, and so of the gradient
 
   ~Node();  // frees a long chain without recursion
 };
@@ -70,7 +71,7 @@ class Gradients {
   template <class Fill>
   void add(int input, const Shape& shape, Fill fill) {
     if (!wanted(input)) return;
-    Tensor gradient(shape, device_);
+    Tensor gradient(shape, device_, type(input));
     fill(gradient);
     give(input, std::move(gradient));
   }
@@ -87,6 +88,7 @@ class Gradients {
 
  private:
   friend class Graph;
+  DType type(int input) const { return node_.inputs[static_cast<size_t>(input)]->type; }
   /// The gradient that an input has so far, if it may be changed in place.
   Tensor* own(int input) const;
   Gradients(const Node& node, Device device, const std::function<bool(const Node*)>& wanted)

@@ -43,6 +43,18 @@ void scale(const Tensor& x, float factor, Tensor& y) {
   });
 }
 
+void cast(const Tensor& x, Tensor& y) {
+  by_type(x.dtype(), [&](auto from) {
+    by_type(y.dtype(), [&](auto to) {
+      const auto* px = x.as<decltype(from)>();
+      auto* py = y.as<decltype(to)>();
+      parallel_for(y.elements(), grain, [=](int64_t begin, int64_t end) {
+        for (int64_t i = begin; i < end; ++i) py[i] = static_cast<float>(px[i]);
+      });
+    });
+  });
+}
+
 void scale_by(const Tensor& x, const Tensor& by, float divisor, Tensor& y) { scale(x, by.data()[0] / divisor, y); }
 
 }  // namespace engine::cpu

@@ -38,10 +38,11 @@ struct Line {
 };
 
 /// y = f(x scale + shift + residual)
+template <class T>
 void apply(const Tensor& x, const Tensor& residual, const Affine* affine, const BatchNormSpec& spec, Tensor& y) {
   const int64_t c = x.shape().last();
-  const float *px = x.data(), *added = residual.data();
-  float* py = y.data();
+  const T *px = x.as<T>(), *added = residual.as<T>();
+  T* py = y.as<T>();
   each(y.elements(), [=] DEMIX_DEVICE(int64_t i) {
     const Affine a = affine[i % c];
     float value = px[i] * a.scale + a.shift;
@@ -51,8 +52,7 @@ void apply(const Tensor& x, const Tensor& residual, const Affine* affine, const 
   });
 }
 
-}  // namespace
-
+template <class T>
 void batch_norm_train(const Tensor& x, const Tensor& residual, const Tensor& gamma, const Tensor& beta,
                       const BatchNormSpec& spec, Tensor& running_mean, Tensor& running_var, Tensor& y, Tensor& mean,
                       Tensor& inv_std) {
@@ -60,7 +60,7 @@ void batch_norm_train(const Tensor& x, const Tensor& residual, const Tensor& gam
   const int64_t part = rows_per_part(pixels, c), parts = (pixels + part - 1) / part;
   const Scratch<Moments> all(parts * c);
   Moments* moments = all.data();
-  const float* px = x.data();
+  const T* px = x.as<T>();
   each(parts * c, [=] DEMIX_DEVICE(int64_t i) {
     const int64_t k = i % c, first = i / c * part, last = first + part < pixels ? first + part : pixels;
     // Differences from one of the values: their squares do not cancel out as those of the values would.
@@ -92,9 +92,10 @@ void batch_norm_train(const Tensor& x, const Tensor& residual, const Tensor& gam
     to[k].scale = pgamma[k] * inverse;
     to[k].shift = pbeta[k] - here * to[k].scale;
   });
-  apply(x, residual, to, spec, y);
+  apply<T>(x, residual, to, spec, y);
 }
 
+template <class T>
 void batch_norm_eval(const Tensor& x, const Tensor& residual, const Tensor& gamma, const Tensor& beta,
                      const BatchNormSpec& spec, const Tensor& running_mean, const Tensor& running_var, Tensor& y,
                      Tensor& inv_std) {
@@ -108,9 +109,10 @@ void batch_norm_eval(const Tensor& x, const Tensor& residual, const Tensor& gamm
     to[k].scale = pgamma[k] * pinv[k];
     to[k].shift = pbeta[k] - rm[k] * to[k].scale;
   });
-  apply(x, residual, to, spec, y);
+  apply<T>(x, residual, to, spec, y);
 }
 
+template <class T>
 void batch_norm_backward(const Tensor& dy, const Tensor& x, const Tensor& y, const Tensor& gamma, const Tensor& beta,
                          const Tensor& mean, const Tensor& inv_std, const BatchNormSpec& spec, bool batch_statistics,
                          Tensor& dx, Tensor& dresidual, Tensor& dgamma, Tensor& dbeta) {
@@ -126,9 +128,9 @@ void batch_norm_backward(const Tensor& dy, const Tensor& x, const Tensor& y, con
   const int64_t part = rows_per_part(pixels, c), parts = (pixels + part - 1) / part;
   const Scratch<Slopes> all(parts * c);
   Slopes* slopes = all.data();
-  const float *pdy = dy.data(), *px = x.data();
-  const float* output = dresidual.defined() ? y.data() : nullptr;
-  float* given = dresidual.data();
+  const T *pdy = dy.as<T>(), *px = x.as<T>();
+  const T* output = dresidual.defined() ? y.as<T>() : nullptr;
+  T* given = dresidual.as<T>();
   each(parts * c, [=] DEMIX_DEVICE(int64_t i) {
     const int64_t k = i % c, first = i / c * part, last = first + part < pixels ? first + part : pixels;
     const Affine here = a[k];
@@ -136,7 +138,7 @@ void batch_norm_backward(const Tensor& dy, const Tensor& x, const Tensor& y, con
     for (int64_t p = first; p < last; ++p) {
       const int64_t at = p * c + k;
       float slope = pdy[at];
-      if (spec.relu && !((output ? output[at] : px[at] * here.scale + here.shift) > 0))
+      if (spec.relu && !((output ? float{output[at]} : px[at] * here.scale + here.shift) > 0))
         slope = spec.leak > 0 ? spec.leak * slope : 0;
       if (given) given[at] = slope;
       sum += slope;
@@ -159,15 +161,42 @@ void batch_norm_backward(const Tensor& dy, const Tensor& x, const Tensor& y, con
     line[k].by_x = static_cast<float>(-pgamma[k] * inverse * inverse * inverse * slopes[k].product / count);
     line[k].constant = static_cast<float>(-pgamma[k] * inverse * slopes[k].dy / count);
   });
-  float* pdx = dx.data();
+  T* pdx = dx.as<T>();
   const bool masks = spec.relu && !given;
-  const float* from = given ? given : pdy;
+  const T* from = given ? given : pdy;
   each(dx.elements(), [=] DEMIX_DEVICE(int64_t i) {
     const int64_t k = i % c;
     const Affine here = a[k];
     float slope = from[i];
     if (masks && !(px[i] * here.scale + here.shift > 0)) slope = spec.leak > 0 ? spec.leak * slope : 0;
     pdx[i] = slope * here.scale + ((px[i] - pmean[k]) * line[k].by_x + line[k].constant);
+  });
+}
+
+}  // namespace
+
+void batch_norm_train(const Tensor& x, const Tensor& residual, const Tensor& gamma, const Tensor& beta,
+                      const BatchNormSpec& spec, Tensor& running_mean, Tensor& running_var, Tensor& y, Tensor& mean,
+                      Tensor& inv_std) {
+  by_type(x.dtype(), [&](auto zero) {
+    batch_norm_train<decltype(zero)>(x, residual, gamma, beta, spec, running_mean, running_var, y, mean, inv_std);
+  });
+}
+
+void batch_norm_eval(const Tensor& x, const Tensor& residual, const Tensor& gamma, const Tensor& beta,
+                     const BatchNormSpec& spec, const Tensor& running_mean, const Tensor& running_var, Tensor& y,
+                     Tensor& inv_std) {
+  by_type(x.dtype(), [&](auto zero) {
+    batch_norm_eval<decltype(zero)>(x, residual, gamma, beta, spec, running_mean, running_var, y, inv_std);
+  });
+}
+
+void batch_norm_backward(const Tensor& dy, const Tensor& x, const Tensor& y, const Tensor& gamma, const Tensor& beta,
+                         const Tensor& mean, const Tensor& inv_std, const BatchNormSpec& spec, bool batch_statistics,
+                         Tensor& dx, Tensor& dresidual, Tensor& dgamma, Tensor& dbeta) {
+  by_type(x.dtype(), [&](auto zero) {
+    batch_norm_backward<decltype(zero)>(dy, x, y, gamma, beta, mean, inv_std, spec, batch_statistics, dx, dresidual,
+                                        dgamma, dbeta);
   });
 }
 

@@ -144,7 +144,7 @@ void* workspace(int64_t bytes) {
   if (needed == 0) return nullptr;
   if (blocks.empty() || blocks.back().bytes < needed) {
     const size_t size = std::bit_ceil(std::max(needed, size_t{1} << 20));
-    blocks.emplace_back(static_cast<int64_t>(size / sizeof(float)), Device::cuda);
+    blocks.emplace_back(static_cast<int64_t>(size), Device::cuda);
   }
   return blocks.back().data;
 }

@@ -43,7 +43,7 @@ cublasHandle_t cublas_handle() {
     CUBLAS_CHECK(cublas().create(&made));
     CUBLAS_CHECK(cublas().set_stream(made, stream()));
     // After the stream, which takes the workspace away.
-    const auto* workspace = new memory::Block(int64_t{8} << 20, Device::cuda);  // for ever, like the handle
+    const auto* workspace = new memory::Block(int64_t{32} << 20, Device::cuda);  // for ever, like the handle
     CUBLAS_CHECK(cublas().set_workspace(made, workspace->data, workspace->bytes));
     return made;
   }();

@@ -56,15 +56,14 @@ struct Place {
       : image(i / (rows * columns * c)), y(i / (columns * c) % rows), x(i / c % columns), k(i % c) {}
 };
 
-}  // namespace
-
+template <class T>
 void max_pool2d(const Tensor& x, const Pool2dSpec& spec, Tensor& y) {
   const Windows at(x.shape(), y.shape(), spec);
-  const float* px = x.data();
-  float* py = y.data();
+  const T* px = x.as<T>();
+  T* py = y.as<T>();
   each(y.elements(), [=] DEMIX_DEVICE(int64_t i) {
     const Place to(i, at.oh, at.ow, at.c);
-    const float* image = px + to.image * at.h * at.w * at.c + to.k;
+    const T* image = px + to.image * at.h * at.w * at.c + to.k;
     bool first = true;
     float best = 0;
     at.visit(at.pixels(to.y, to.x), [&](int64_t offset) {
@@ -77,13 +76,14 @@ void max_pool2d(const Tensor& x, const Pool2dSpec& spec, Tensor& y) {
   });
 }
 
+template <class T>
 void max_pool2d_backward(const Tensor& dy, const Tensor& x, const Tensor& y, const Pool2dSpec& spec, Tensor& dx) {
   const Windows at(x.shape(), y.shape(), spec);
-  const float *pdy = dy.data(), *px = x.data(), *py = y.data();
-  float* pdx = dx.data();
+  const T *pdy = dy.as<T>(), *px = x.as<T>(), *py = y.as<T>();
+  T* pdx = dx.as<T>();
   each(dx.elements(), [=] DEMIX_DEVICE(int64_t i) {
     const Place to(i, at.h, at.w, at.c);
-    const float* image = px + to.image * at.h * at.w * at.c + to.k;
+    const T* image = px + to.image * at.h * at.w * at.c + to.k;
     const int64_t own = (to.y * at.w + to.x) * at.c;
     const Windows::Range windows = at.windows(to.y, to.x);
     float sum = 0;
@@ -102,14 +102,15 @@ void max_pool2d_backward(const Tensor& dy, const Tensor& x, const Tensor& y, con
   });
 }
 
+template <class T>
 void avg_pool2d(const Tensor& x, const Pool2dSpec& spec, Tensor& y) {
   const Windows at(x.shape(), y.shape(), spec);
   const float share = 1.0f / static_cast<float>(spec.kernel * spec.kernel);
-  const float* px = x.data();
-  float* py = y.data();
+  const T* px = x.as<T>();
+  T* py = y.as<T>();
   each(y.elements(), [=] DEMIX_DEVICE(int64_t i) {
     const Place to(i, at.oh, at.ow, at.c);
-    const float* image = px + to.image * at.h * at.w * at.c + to.k;
+    const T* image = px + to.image * at.h * at.w * at.c + to.k;
     float sum = 0;
     at.visit(at.pixels(to.y, to.x), [&](int64_t offset) {
       sum += share * image[offset];
@@ -119,11 +120,12 @@ void avg_pool2d(const Tensor& x, const Pool2dSpec& spec, Tensor& y) {
   });
 }
 
+template <class T>
 void avg_pool2d_backward(const Tensor& dy, const Pool2dSpec& spec, Tensor& dx) {
   const Windows at(dx.shape(), dy.shape(), spec);
   const float share = 1.0f / static_cast<float>(spec.kernel * spec.kernel);
-  const float* pdy = dy.data();
-  float* pdx = dx.data();
+  const T* pdy = dy.as<T>();
+  T* pdx = dx.as<T>();
   each(dx.elements(), [=] DEMIX_DEVICE(int64_t i) {
     const Place to(i, at.h, at.w, at.c);
     const Windows::Range windows = at.windows(to.y, to.x);
@@ -137,24 +139,52 @@ void avg_pool2d_backward(const Tensor& dy, const Pool2dSpec& spec, Tensor& dx) {
   });
 }
 
+template <class T>
 void global_avg_pool(const Tensor& x, Tensor& y) {
   const int64_t pixels = x.shape()[1] * x.shape()[2], c = x.shape()[3];
-  const float* px = x.data();
+  const T* px = x.as<T>();
   float* py = y.data();
   each(y.elements(), [=] DEMIX_DEVICE(int64_t i) {
-    const float* from = px + i / c * pixels * c + i % c;
+    const T* from = px + i / c * pixels * c + i % c;
     float sum = 0;
     for (int64_t p = 0; p < pixels; ++p) sum += from[p * c];
     py[i] = sum / static_cast<float>(pixels);
   });
 }
 
+template <class T>
 void global_avg_pool_backward(const Tensor& dy, Tensor& dx) {
   const int64_t pixels = dx.shape()[1] * dx.shape()[2], c = dx.shape()[3];
   const float* pdy = dy.data();
-  float* pdx = dx.data();
+  T* pdx = dx.as<T>();
   each(dx.elements(),
        [=] DEMIX_DEVICE(int64_t i) { pdx[i] = pdy[i / (pixels * c) * c + i % c] / static_cast<float>(pixels); });
+}
+
+}  // namespace
+
+void max_pool2d(const Tensor& x, const Pool2dSpec& spec, Tensor& y) {
+  by_type(x.dtype(), [&](auto zero) { max_pool2d<decltype(zero)>(x, spec, y); });
+}
+
+void max_pool2d_backward(const Tensor& dy, const Tensor& x, const Tensor& y, const Pool2dSpec& spec, Tensor& dx) {
+  by_type(dx.dtype(), [&](auto zero) { max_pool2d_backward<decltype(zero)>(dy, x, y, spec, dx); });
+}
+
+void avg_pool2d(const Tensor& x, const Pool2dSpec& spec, Tensor& y) {
+  by_type(x.dtype(), [&](auto zero) { avg_pool2d<decltype(zero)>(x, spec, y); });
+}
+
+void avg_pool2d_backward(const Tensor& dy, const Pool2dSpec& spec, Tensor& dx) {
+  by_type(dx.dtype(), [&](auto zero) { avg_pool2d_backward<decltype(zero)>(dy, spec, dx); });
+}
+
+void global_avg_pool(const Tensor& x, Tensor& y) {
+  by_type(x.dtype(), [&](auto zero) { global_avg_pool<decltype(zero)>(x, y); });
+}
+
+void global_avg_pool_backward(const Tensor& dy, Tensor& dx) {
+  by_type(dx.dtype(), [&](auto zero) { global_avg_pool_backward<decltype(zero)>(dy, dx); });
 }
 
 }  // namespace engine::cuda

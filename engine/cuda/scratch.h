@@ -11,16 +11,14 @@ namespace engine::cuda {
 template <class T>
 class Scratch {
  public:
-  explicit Scratch(int64_t count)
-      : block_(
-            std::make_unique<memory::Block>((count * size + 3) / static_cast<int64_t>(sizeof(float)), Device::cuda)) {}
+  explicit Scratch(int64_t count) : block_(std::make_unique<memory::Block>(count * size, Device::cuda)) {}
 
   /// The values of a list.
   explicit Scratch(const std::vector<T>& values) : Scratch(static_cast<int64_t>(values.size())) {
     copy_bytes(values.data(), Device::cpu, data(), Device::cuda, static_cast<int64_t>(values.size()) * size);
   }
 
-  T* data() const { return reinterpret_cast<T*>(block_->data); }
+  T* data() const { return static_cast<T*>(block_->data); }
 
  private:
   static constexpr auto size = static_cast<int64_t>(sizeof(T));

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "engine/cuda/converted.h"
 #include "engine/cuda/runtime.h"
 #include "engine/error.h"
 #include "engine/kernels.h"
@@ -105,21 +106,27 @@ void copy(const void* from, bool from_gpu, void* to, bool to_gpu, size_t bytes) 
 
 namespace {
 
-/// Memory of the GPU by address and shape, as a recorded kernel knows it.
+/// Memory of the GPU by address, shape and type, as a recorded kernel knows it.
 struct Place {
-  explicit Place(const Tensor& tensor) : data(const_cast<float*>(tensor.data())), shape(tensor.shape()) {}
+  explicit Place(const Tensor& tensor)
+      : data(const_cast<void*>(tensor.address())), shape(tensor.shape()), type(tensor.dtype()) {}
 
+  /// In float32, with which the CPU computes.
   Tensor get() const {
-    Tensor here(shape);
-    copy(data, true, here.data(), false, bytes());
+    Tensor copied(shape, Device::cpu, type), here(shape);
+    copy(data, true, copied.address(), false, static_cast<size_t>(copied.bytes()));
+    cpu::cast(copied, here);
     return here;
   }
-  void put(const Tensor& here) const { copy(here.data(), false, data, true, bytes()); }
+  void put(const Tensor& here) const {
+    Tensor rounded(shape, Device::cpu, type);
+    cpu::cast(here, rounded);
+    copy(rounded.address(), false, data, true, static_cast<size_t>(rounded.bytes()));
+  }
 
-  size_t bytes() const { return sizeof(float) * static_cast<size_t>(shape.elements()); }
-
-  float* data;
+  void* data;
   Shape shape;
+  DType type;
 };
 
 /// Does now or when a recording is run what a library would do, with copies on the CPU: calls kernel(inputs..., y).
@@ -140,21 +147,24 @@ void stand_in(Tensor& y, bool reads_y, Kernel kernel, const Inputs&... inputs) {
 
 void conv2d(const Tensor& x, const Tensor& weight, const Conv2dSpec& spec, Tensor& y) {
   const auto kernel = [spec](const Tensor& a, const Tensor& b, Tensor& c) { cpu::conv2d(a, b, spec, c); };
-  stand_in(y, false, kernel, x, weight);
+  stand_in(y, false, kernel, x, converted(weight, x.dtype()));
 }
 
 void conv2d_backward_data(const Tensor& dy, const Tensor& weight, const Conv2dSpec& spec, bool accumulate, Tensor& dx) {
   const auto kernel = [spec, accumulate](const Tensor& a, const Tensor& b, Tensor& c) {
     cpu::conv2d_backward_data(a, b, spec, accumulate, c);
   };
-  stand_in(dx, accumulate, kernel, dy, weight);
+  stand_in(dx, accumulate, kernel, dy, converted(weight, dy.dtype()));
 }
 
 void conv2d_backward_weight(const Tensor& dy, const Tensor& x, const Conv2dSpec& spec, Tensor& dweight) {
   const auto kernel = [spec](const Tensor& a, const Tensor& b, Tensor& c) {
     cpu::conv2d_backward_weight(a, b, spec, c);
   };
-  stand_in(dweight, false, kernel, dy, x);
+  if (x.dtype() == dweight.dtype()) return stand_in(dweight, false, kernel, dy, x);
+  Tensor rounded(dweight.shape(), Device::cuda, x.dtype());
+  stand_in(rounded, false, kernel, dy, x);
+  cast(rounded, dweight);
 }
 
 // In place of cuBLAS.

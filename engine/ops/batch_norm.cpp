@@ -15,8 +15,7 @@ Variable batch_norm(const Variable& x, const Variable& gamma, const Variable& be
   ENSURE(!residual.value().defined() || residual.shape() == in, "batch_norm: input ", in, " and residual ",
          residual.shape());
 
-  const Device device = x.value().device();
-  Tensor y(in, device), mean(channels, device), inv_std(channels, device);
+  Tensor y = Tensor::like(x.value()), mean = Tensor::like(gamma.value()), inv_std = Tensor::like(gamma.value());
   if (train) {
     kernel::batch_norm_train(x.value(), residual.value(), gamma.value(), beta.value(), spec, running_mean, running_var,
                              y, mean, inv_std);
@@ -31,9 +30,8 @@ Variable batch_norm(const Variable& x, const Variable& gamma, const Variable& be
                 [x = x.value(), gamma = gamma.value(), beta = beta.value(), mean, inv_std, train, spec, masked,
                  y = masked ? y : Tensor()](const Tensor& dy, Gradients& dx) {
                   Tensor dresidual;
-                  if (masked) dresidual = dy.unique() ? dy : Tensor(dy.shape(), dy.device());
-                  Tensor dgamma(gamma.shape(), x.device()), dbeta(gamma.shape(), x.device());
-                  Tensor dvalue(x.shape(), x.device());
+                  if (masked) dresidual = dy.unique() ? dy : Tensor::like(dy);
+                  Tensor dvalue = Tensor::like(x), dgamma = Tensor::like(gamma), dbeta = Tensor::like(beta);
                   kernel::batch_norm_backward(dy, x, y, gamma, beta, mean, inv_std, spec, train, dvalue, dresidual,
                                               dgamma, dbeta);
                   dx.give(3, masked ? std::move(dresidual) : dy);

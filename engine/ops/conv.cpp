@@ -17,7 +17,7 @@ Variable conv2d(const Variable& x, const Variable& weight, const Conv2dSpec& spe
   ENSURE(in[1] + 2 * spec.pad >= k[1] && in[2] + 2 * spec.pad >= k[2], "conv2d: weight ", k, " is larger than input ",
          in, " with pad ", spec.pad);
 
-  Tensor y({in[0], oh, ow, k[0]}, x.value().device());
+  Tensor y = Tensor::like(x.value(), {in[0], oh, ow, k[0]});
   kernel::conv2d(x.value(), weight.value(), spec, y);
   count_work(y.elements() * k[1] * k[2] * k[3]);
   return record("conv2d", y, {x, weight}, [x = x.value(), w = weight.value(), spec](const Tensor& dy, Gradients& dx) {

@@ -13,7 +13,7 @@ Variable mix(const Variable& x, const std::vector<int>& partner, const Tensor& m
   for (int other : partner) ENSURE(other >= 0 && other < s[0], "mix: partner ", other, " of images ", s);
   ENSURE(!source.defined() || source.shape() == s, "mix: source ", source.shape(), " for images ", s);
 
-  Tensor y(s, x.value().device());
+  Tensor y = Tensor::like(x.value());
   if (source.defined()) {
     std::vector<int> own(partner.size());
     std::iota(own.begin(), own.end(), 0);

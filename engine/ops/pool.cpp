@@ -11,7 +11,7 @@ Tensor pooled(const char* op, const Variable& x, const Pool2dSpec& spec) {
   ENSURE(in[1] + 2 * spec.pad >= spec.kernel && in[2] + 2 * spec.pad >= spec.kernel, op, ": kernel ", spec.kernel,
          " is larger than input ", in, " with pad ", spec.pad);
   const auto extent = [&](int64_t size) { return (size + 2 * spec.pad - spec.kernel) / spec.stride + 1; };
-  return Tensor({in[0], extent(in[1]), extent(in[2]), in[3]}, x.value().device());
+  return Tensor::like(x.value(), {in[0], extent(in[1]), extent(in[2]), in[3]});
 }
 
 }  // namespace

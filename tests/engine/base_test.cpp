@@ -1,6 +1,7 @@
 #include <doctest/doctest.h>
 
 #include <atomic>
+#include <bit>
 #include <chrono>
 #include <filesystem>
 #include <thread>
@@ -8,6 +9,7 @@
 #include "engine/file.h"
 #include "engine/memory.h"
 #include "engine/names.h"
+#include "engine/ops.h"
 #include "engine/parallel.h"
 #include "tests/support/numbers.h"
 #include "tests/support/scratch.h"
@@ -58,6 +60,34 @@ TEST_CASE("copies of a tensor share memory, clones do not, and reshaping keeps t
   CHECK_THROWS_AS(a.item(), engine::Error);
   CHECK_THROWS_AS(Tensor::from({3}, {1}), engine::Error);
   CHECK_THROWS_AS(Shape({-1}), engine::Error);
+}
+
+TEST_CASE("bfloat16 is rounded to nearest and halves to even; infinities, NaN and denormal numbers stay") {
+  const std::pair<uint32_t, uint16_t> table[]{
+      {0x3f800000, 0x3f80}, {0x3f807fff, 0x3f80}, {0x3f808000, 0x3f80}, {0x3f808001, 0x3f81}, {0x3f818000, 0x3f82},
+      {0xbf818000, 0xbf82}, {0x7f7f7fff, 0x7f7f}, {0x7f7f8000, 0x7f80}, {0x7f800000, 0x7f80}, {0xff800000, 0xff80},
+      {0x7f800001, 0x7fc0}, {0xffffffff, 0xffff}, {0x00000000, 0x0000}, {0x80000000, 0x8000}, {0x00000001, 0x0000},
+      {0x00008000, 0x0000}, {0x00008001, 0x0001}, {0x00018000, 0x0002}, {0x807f8000, 0x8080}};
+  for (const auto& [bits, expected] : table) {
+    CAPTURE(bits);
+    CHECK(engine::BFloat16(std::bit_cast<float>(bits)).bits == expected);
+    const Tensor x = Tensor::from({1}, {std::bit_cast<float>(bits)});
+    const Tensor y = engine::cast(engine::Variable(x), engine::DType::bf16).value();
+    CHECK(y.as<engine::BFloat16>()->bits == expected);
+    CHECK(std::bit_cast<uint32_t>(y.item()) == uint32_t{expected} << 16);
+  }
+}
+
+TEST_CASE("a tensor of bfloat16 takes half the memory, is copied as one, and is not taken for float32") {
+  const Tensor x = Tensor::from({3}, {1, -2.5f, 1.00390625f});
+  Tensor y = engine::cast(engine::Variable(x), engine::DType::bf16).value();
+  CHECK(y.bytes() == 6);
+  CHECK(y.to_vector() == std::vector<float>{1, -2.5f, 1});
+  CHECK(same_bits(y.clone(), y));
+  CHECK(Tensor::like(y, {7}).dtype() == engine::DType::bf16);
+  CHECK_THROWS_WITH(y.data(), "tensor: (3) is bfloat16 where the other type is needed");
+  CHECK_THROWS_WITH(x.as<engine::BFloat16>(), "tensor: (3) is float32 where the other type is needed");
+  CHECK_THROWS_AS(y.copy_from(x), engine::Error);
 }
 
 TEST_CASE("a CUDA tensor is one clear error where there is no GPU, and no backend for one") {

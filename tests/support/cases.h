@@ -174,8 +174,8 @@ inline std::vector<OpCase> op_cases() {
       {"mix with a source",
        {uniform({2, 3, 4, 2}, 1)},
        [](const Variables& in) {
-         return engine::mix(in[0], {1, 0}, beside(uniform({2, 3, 4, 1}, 24, 0, 1), in),
-                            beside(uniform({2, 3, 4, 2}, 25), in));
+         const Variable source = engine::cast(Variable(uniform({2, 3, 4, 2}, 25)), in[0].value().dtype());
+         return engine::mix(in[0], {1, 0}, beside(uniform({2, 3, 4, 1}, 24, 0, 1), in), beside(source.value(), in));
        },
        [](const Arrays& in) {
          const Tensor mask = uniform({2, 3, 4, 1}, 24, 0, 1), source = uniform({2, 3, 4, 2}, 25);

@@ -53,8 +53,8 @@ double relative_error(const Values& values, const Expected& expected) {
 }
 
 inline bool same_bits(const Tensor& a, const Tensor& b) {
-  return a.shape() == b.shape() &&
-         std::memcmp(a.data(), b.data(), sizeof(float) * static_cast<size_t>(a.elements())) == 0;
+  return a.shape() == b.shape() && a.dtype() == b.dtype() &&
+         std::memcmp(a.address(), b.address(), static_cast<size_t>(a.bytes())) == 0;
 }
 
 }  // namespace support

@@ -25,15 +25,19 @@ Variable normal_leaf(Shape shape, double deviation, Rng& rng) {
 
 }  // namespace
 
+Variable Network::forward(const Variable& x, Mode mode, const AfterStage& after) {
+  return run(engine::cast(x, type_), mode, after);
+}
+
 State state_of(const Module& network) {
   State state;
   network.collect("", state);
   return state;
 }
 
-std::map<const float*, std::string> names_by_memory(const Module& network) {
-  std::map<const float*, std::string> names;
-  for (const Entry& entry : state_of(network)) names[entry.variable.value().data()] = entry.name;
+std::map<const void*, std::string> names_by_memory(const Module& network) {
+  std::map<const void*, std::string> names;
+  for (const Entry& entry : state_of(network)) names[entry.variable.value().address()] = entry.name;
   return names;
 }
 
@@ -94,7 +98,9 @@ Linear::Linear(int64_t ic, int64_t oc, Rng& rng)
     : weight_(uniform_leaf({oc, ic}, 1 / std::sqrt(static_cast<double>(ic)), rng)),
       bias_(uniform_leaf({oc}, 1 / std::sqrt(static_cast<double>(ic)), rng)) {}
 
-Variable Linear::forward(const Variable& x, Mode) { return engine::linear(x, weight_, bias_); }
+Variable Linear::forward(const Variable& x, Mode) {
+  return engine::linear(engine::cast(x, engine::DType::f32), weight_, bias_);
+}
 
 void Linear::collect(const std::string& name, State& state) const {
   state.push_back({name + "weight", Entry::Kind::weight, weight_});

@@ -45,17 +45,25 @@ using AfterStage = std::function<engine::Variable(int stage, const engine::Varia
 class Network : public Module {
  public:
   virtual int stages() const = 0;
-  virtual engine::Variable forward(const engine::Variable& x, Mode mode, const AfterStage& after) = 0;
+  engine::Variable forward(const engine::Variable& x, Mode mode, const AfterStage& after);
   engine::Variable forward(const engine::Variable& x, Mode mode) final {
     return forward(x, mode, [](int, const engine::Variable& y) { return y; });
   }
+
+  /// The type of what layers hand on to each other, bfloat16 on a GPU alone. Values and logits are float32 in any case.
+  void set_type(engine::DType type) { type_ = type; }
+
+ private:
+  virtual engine::Variable run(const engine::Variable& x, Mode mode, const AfterStage& after) = 0;
+
+  engine::DType type_ = engine::DType::f32;
 };
 
 /// All entries of a network, by PyTorch's names: "conv1.weight", "layer1.0.bn1.running_mean", ...
 State state_of(const Module& network);
 
 /// The names of a network's entries by where their values are, to tell which of them an op reads.
-std::map<const float*, std::string> names_by_memory(const Module& network);
+std::map<const void*, std::string> names_by_memory(const Module& network);
 
 /// Takes all values to a device; what was made from them before, such as an optimizer, does not go along.
 void move_to(const Module& network, engine::Device device);

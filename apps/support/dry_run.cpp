@@ -19,7 +19,7 @@ namespace {
 
 /// A row for every op that has parameters: what it is called, what it computes, and how many numbers it learns.
 void print_layers(nn::Network& network, const Tensor& images) {
-  const std::map<const float*, std::string> names = names_by_memory(network);
+  const std::map<const void*, std::string> names = names_by_memory(network);
   std::printf("%-34s %-12s %-20s %12s %16s\n", "layer", "op", "output of a batch", "parameters", "multiply-adds");
   const engine::NoGrad no_grad;
   const engine::WorkCount work;
@@ -28,8 +28,8 @@ void print_layers(nn::Network& network, const Tensor& images) {
     std::string layer;
     int64_t parameters = 0;
     for (const Variable& input : inputs) {
-      if (!input.value().defined() || !names.contains(input.value().data())) continue;
-      if (layer.empty()) layer = names.at(input.value().data());
+      if (!input.value().defined() || !names.contains(input.value().address())) continue;
+      if (layer.empty()) layer = names.at(input.value().address());
       parameters += input.value().elements();
     }
     if (layer.empty()) return;

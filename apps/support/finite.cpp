@@ -12,18 +12,17 @@ using engine::Tensor;
 using engine::Variable;
 
 bool is_finite(const Tensor& tensor) {
-  const Tensor here = tensor.to(engine::Device::cpu);
-  return std::all_of(here.data(), here.data() + here.elements(), [](float value) { return std::isfinite(value); });
+  return std::ranges::all_of(tensor.to_vector(), [](float value) { return std::isfinite(value); });
 }
 
 std::string first_not_finite(const nn::Module& network, const std::function<void()>& forward) {
-  const std::map<const float*, std::string> names = names_by_memory(network);
+  const std::map<const void*, std::string> names = names_by_memory(network);
   std::string last, found;
   const engine::Trace trace([&](const char* op, const Tensor& y, std::initializer_list<Variable> inputs) {
     if (!found.empty()) return;
     std::string of;
     for (const Variable& input : inputs) {
-      const auto name = input.value().defined() ? names.find(input.value().data()) : names.end();
+      const auto name = input.value().defined() ? names.find(input.value().address()) : names.end();
       if (of.empty() && name != names.end()) of = name->second;
     }
     if (!of.empty()) last = of;

@@ -80,8 +80,8 @@ Tensor grad_cam(nn::Network& network, const Tensor& images, const std::vector<in
         before_last.reset();
         return last = Variable::leaf(y.value());
       });
-  const Tensor gradient = engine::gradient(sum_of_chosen(logits, classes), last).to(Device::cpu);
-  const Tensor features = last.value().to(Device::cpu);
+  const std::vector<float> gradient = engine::gradient(sum_of_chosen(logits, classes), last).to_vector(),
+                           features = last.value().to_vector();
 
   const Shape& shape = last.shape();
   const int64_t h = shape[1], w = shape[2], channels = shape[3];

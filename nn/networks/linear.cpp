@@ -10,7 +10,7 @@ class Flat : public Network {
   Flat(const NetworkOptions& o, engine::Rng rng) : fc_(o.size * o.size * o.channels, o.classes, rng) {}
 
   int stages() const override { return 0; }
-  engine::Variable forward(const engine::Variable& x, Mode mode, const AfterStage&) override {
+  engine::Variable run(const engine::Variable& x, Mode mode, const AfterStage&) override {
     const int64_t n = x.shape()[0];
     return fc_.forward(engine::reshape(x, {n, x.shape().elements() / n}), mode);
   }

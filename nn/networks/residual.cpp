@@ -91,7 +91,7 @@ class ResidualNetwork : public Network {
   }
 
   int stages() const override { return static_cast<int>(stages_.size()); }
-  Variable forward(const Variable& x, Mode mode, const AfterStage& after) override {
+  Variable run(const Variable& x, Mode mode, const AfterStage& after) override {
     Variable y = stem_.forward_relu(x, mode);
     if (pooled_) y = engine::max_pool2d(y, {.kernel = 3, .stride = 2, .pad = 1});
     for (int stage = 0; stage < stages(); ++stage) {

@@ -62,7 +62,7 @@ class WideResNet : public Network {
   }
 
   int stages() const override { return 3; }
-  Variable forward(const Variable& x, Mode mode, const AfterStage& after) override {
+  Variable run(const Variable& x, Mode mode, const AfterStage& after) override {
     Variable y = conv1_.forward(x, mode);
     for (size_t i = 0; i < blocks_.size(); ++i) {
       y = blocks_[i]->forward(y, mode);

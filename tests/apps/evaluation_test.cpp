@@ -18,7 +18,7 @@ struct Oracle : nn::Network {
   size_t next = 0;
 
   int stages() const override { return 0; }
-  Variable forward(const Variable& x, nn::Mode mode, const nn::AfterStage&) override {
+  Variable run(const Variable& x, nn::Mode mode, const nn::AfterStage&) override {
     CHECK(mode == nn::Mode::eval);
     asked.push_back(x.value());
     return Variable(answers.at(next++ % answers.size()));

@@ -23,7 +23,7 @@ namespace {
 struct Eye : nn::Network {
   int number_of_stages = 1;
   int stages() const override { return number_of_stages; }
-  Variable forward(const Variable& x, nn::Mode, const nn::AfterStage& after) override {
+  Variable run(const Variable& x, nn::Mode, const nn::AfterStage& after) override {
     return engine::scale(engine::global_avg_pool(after(1, x)), 10);
   }
   void collect(const std::string&, nn::State&) const override {}

@@ -23,7 +23,7 @@ struct Small : nn::Network {
 
   using Network::forward;
   int stages() const override { return 2; }
-  Variable forward(const Variable& x, nn::Mode mode, const nn::AfterStage& after) override {
+  Variable run(const Variable& x, nn::Mode mode, const nn::AfterStage& after) override {
     CHECK(mode == nn::Mode::eval);
     Variable y = after(1, first.forward(x, mode));
     y = engine::avg_pool2d(engine::avg_pool2d(y, {.kernel = 2, .stride = 2}), {.kernel = 2, .stride = 2});
@@ -140,7 +140,7 @@ TEST_CASE("a map where nothing speaks for the class is zero, and what is impossi
   CHECK_THROWS_WITH_AS(apps::grad_cam(network, images, {0}), "grad_cam: 1 classes for 2 images", engine::Error);
   struct : nn::Network {
     int stages() const override { return 0; }
-    Variable forward(const Variable& x, nn::Mode, const nn::AfterStage&) override { return x; }
+    Variable run(const Variable& x, nn::Mode, const nn::AfterStage&) override { return x; }
     void collect(const std::string&, nn::State&) const override {}
   } flat;
   CHECK_THROWS_WITH_AS(apps::grad_cam(flat, images, {0, 1}), "grad_cam: the network has no stages", engine::Error);

@@ -60,10 +60,12 @@ struct Step {
 };
 
 /// The losses of twenty steps of a ResNet-20 on a device, with CutMix's boxes or without.
-inline std::vector<double> trajectory(const char* loss_name, bool mixed, engine::Device device) {
+inline std::vector<double> trajectory(const char* loss_name, bool mixed, engine::Device device,
+                                      engine::DType type = engine::DType::f32) {
   const auto network = nn::make_network("resnet20", {.classes = classes});
   initialise(*network);
   move_to(*network, device);
+  network->set_type(type);
   const auto sgd = nn::make_optimizer("sgd", *network, {.momentum = 0.9f, .weight_decay = 5e-4f, .nesterov = true});
   const mixup::Loss criterion = mixup::make_loss(loss_name, {.dm_eta = 0.1});
   std::vector<double> losses;

@@ -48,6 +48,7 @@ std::vector<double> step_seconds(const Options& o) {
   const engine::Device device = apps::device_named(o.device);
   const auto network = nn::make_network(o.model, {.classes = o.classes, .size = o.size});
   move_to(*network, device);
+  if (o.gpu.amp) network->set_type(engine::DType::bf16);
   const auto optimizer =
       nn::make_optimizer("sgd", *network, {.momentum = 0.9f, .weight_decay = 1e-4f, .nesterov = true});
   const mixup::Loss criterion = mixup::make_loss(o.loss, {});
@@ -123,6 +124,7 @@ ordered_json time_steps(const Options& o) {
           {"peak_rss_mib", usage.ru_maxrss / 1024},
           {"device", o.device == "cpu" ? o.device : engine::gpu().name},
           {"tf32", o.gpu.tf32},
+          {"amp", o.gpu.amp},
           {"cuda_graph", o.gpu.cuda_graph},
           {"peak_gpu_mib", o.device == "cpu" ? 0 : engine::memory::usage(engine::Device::cuda).peak >> 20}};
 }

@@ -13,6 +13,8 @@ engine::Device device_named(const std::string& device) {
 }
 
 void add_gpu_flags(CommandLine& line, GpuFlags& flags) {
+  line.add_switch("--amp", flags.amp,
+                  "On a GPU: bfloat16 between layers, mixed precision; weights and losses stay float32");
   line.add_switch("--tf32", flags.tf32, "On a GPU: multiply on tensor cores, which read 10 bits of a float's fraction");
   line.add_switch("--deterministic", flags.deterministic,
                   "On a GPU: the same bits in every run, even where that is slower; on the CPU they always are");
@@ -21,7 +23,8 @@ void add_gpu_flags(CommandLine& line, GpuFlags& flags) {
 }
 
 void apply(const GpuFlags& flags, const std::string& device) {
-  for (const auto& [flag, given] : {std::pair{"--tf32", flags.tf32}, {"--cuda-graph", flags.cuda_graph}}) {
+  for (const auto& [flag, given] :
+       {std::pair{"--amp", flags.amp}, {"--tf32", flags.tf32}, {"--cuda-graph", flags.cuda_graph}}) {
     if (given && device == "cpu") throw UsageError(engine::text(flag, ": only on a GPU: --device cuda"));
   }
   engine::require_device(device_named(device));

@@ -52,9 +52,11 @@ Learner::Learner(const TrainingFlags& flags, const data::Dataset& set)
   require_stages(flags.mixing, network_->stages());
   if (!flags.init_checkpoint.empty()) load_initial(*network_, flags.init_checkpoint);
   move_to(*network_, device_);
+  if (flags.gpu.amp) network_->set_type(engine::DType::bf16);
   if (flags.model_ema) {
     average_ = make_network(flags.model, classes, set.size, flags.seed);
     move_to(*average_, device_);
+    if (flags.gpu.amp) average_->set_type(engine::DType::bf16);
     ema_.emplace(*network_, *average_, flags.ema_decay);
   }
   optimizer_ = nn::make_optimizer(flags.opt, *network_, flags.optimizer);

@@ -93,7 +93,7 @@ class AllocationLimit {
 MemoryForecast forecast_memory(const TrainingFlags& given, const data::Dataset& train_set,
                                const data::Dataset* test_set) {
   TrainingFlags flags = without_initial_weights(given);
-  flags.device = "cpu";
+  flags.device = "cpu", flags.gpu.amp = false;
   const int64_t before = memory_in_use();
   const auto held = [] { return engine::memory::usage().held; };
   const int64_t held_before = held(), small = std::min<int64_t>(4, flags.batch_size),
@@ -126,13 +126,15 @@ MemoryForecast forecast_memory(const TrainingFlags& given, const data::Dataset& 
     fail_for_lack_of(reach, large);
   }
   const double each = large > small ? (needed[1] - needed[0]) / static_cast<double>(large - small) : 0;
+  const double by_image = given.gpu.amp ? each / 2 : each;  // nearly all of it lies between layers
   const int64_t waiting = 4 * 4 * flags.batch_size * 3 * train_set.size * train_set.size;  // batches of the loader
-  const auto steps = static_cast<int64_t>(needed[1] + each * static_cast<double>(flags.batch_size - large));
+  const auto steps = static_cast<int64_t>(needed[1] - each * static_cast<double>(large) +
+                                          by_image * static_cast<double>(flags.batch_size));
   const bool on_gpu = device_of(given) == engine::Device::cuda;
-  if (!on_gpu) return {before + waiting + state + steps, 0, each};
+  if (!on_gpu) return {before + waiting + state + steps, 0, by_image};
   const int64_t resident = data::Resident::bytes(train_set, train_set.augmentation) +
                            (test_set ? data::Resident::bytes(*test_set, test_set->view) : 0);
-  return {before + waiting + state, steps + resident, each};
+  return {before + waiting + state, steps + resident, by_image};
 }
 
 int64_t batch_that_fits(const MemoryForecast& forecast, int64_t batch, int64_t memory) {

@@ -157,6 +157,7 @@ TEST_CASE("bad input is one line and a non-zero exit code, before any run folder
            {"--dataset cifar", 2, "did you mean 'cifar10'?"},
            {"--sched cosin", 2, "did you mean 'cosine'?"},
            {"--device gpu", 2, "known: cpu, cuda"},
+           {"--amp", 2, "--amp: only on a GPU: --device cuda"},
            {"--epoch 3", 2, "unknown argument '--epoch': did you mean --epochs?"},
            {"--epoch", 2, "unknown argument '--epoch': did you mean --epochs?"},
            {"--batchsize 3", 2, "did you mean --batch-size?"},
@@ -271,6 +272,8 @@ TEST_CASE("on a GPU the programs train, go on and test; where there is none they
       run_program("validate", "--checkpoint output/run/last.safetensors --shapes-test 32 --device cuda", scratch);
   CHECK(test.exit_code == 0);
   CHECK(run_program("train_cifar", flags + " --epochs 1 --dry-run", scratch).exit_code == 0);
+  CHECK(run_program("train_cifar", flags + "-amp --epochs 1 --amp", scratch).exit_code == 0);
+  CHECK(content(scratch.path / "output/run-amp/args.yaml").find("amp: true\n") != std::string::npos);
 }
 
 TEST_CASE("args.yaml holds every digit of a number, and the last of two equal flags counts") {

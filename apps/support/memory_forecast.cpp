@@ -93,7 +93,7 @@ class AllocationLimit {
 MemoryForecast forecast_memory(const TrainingFlags& given, const data::Dataset& train_set,
                                const data::Dataset* test_set) {
   TrainingFlags flags = without_initial_weights(given);
-  flags.device = "cpu", flags.gpu.amp = false;
+  flags.device = "cpu", flags.gpu = {};
   const int64_t before = memory_in_use();
   const auto held = [] { return engine::memory::usage().held; };
   const int64_t held_before = held(), small = std::min<int64_t>(4, flags.batch_size),

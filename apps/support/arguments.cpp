@@ -38,10 +38,10 @@ std::string yaml_of(const Arguments& arguments) {
 }
 
 bool is_free(const std::string& name) {
-  const std::vector<std::string> names{"threads",  "workers",           "device",          "data-dir",
-                                       "download", "data-url",          "experiment",      "output",
-                                       "config",   "dry-run",           "overfit-batch",   "log-interval",
-                                       "resume",   "recovery-interval", "checkpoint-hist", "quiet"};
+  const std::vector<std::string> names{
+      "threads",         "workers", "device",    "data-dir",      "download",     "data-url", "experiment",
+      "output",          "config",  "dry-run",   "overfit-batch", "log-interval", "resume",   "recovery-interval",
+      "checkpoint-hist", "quiet",   "cuda-graph"};
   return std::find(names.begin(), names.end(), name) != names.end();
 }
 

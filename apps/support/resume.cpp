@@ -59,7 +59,8 @@ void require_same_flags(const Arguments& before, const Arguments& now) {
   for (const Argument& argument : now) {
     const std::string old = value_of(before, argument.name);
     const bool free = is_free(argument.name) && !(rolls_back && argument.name == "recovery-interval");
-    if (free || old == argument.value) continue;
+    const bool unknown = old.empty() && argument.value == "false";  // a switch that came later was off then
+    if (free || unknown || old == argument.value) continue;
     throw UsageError(engine::text("--", argument.name, " ", argument.value, ": the run was started with",
                                   old.empty() ? "out" : " " + old, "; one that is resumed goes on as it was"));
   }

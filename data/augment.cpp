@@ -58,13 +58,16 @@ void prepare(const ImageView& picture, int64_t size, const Normalization& normal
   Part part{height, width, dy, dx};
   part.move(augmentation, rng);
   const Scaling scaling(normalization);
-  for (int64_t row = 0; row < size; ++row) {
-    for (int64_t column = 0; column < size; ++column, out += 3) {
-      const auto [y, x, black] = part.pixel(row, column, size, augmentation.border);
-      const uint8_t* pixel = pixels + ((y - window.y) * window.width + x - window.x) * 3;
-      if (black) {
+  const bool reflects = augmentation.border == Border::reflect;
+  for (int64_t i = 0; i < size; ++i) {
+    const Part::Place row = part.row(i);
+    const uint8_t* line = pixels + (row.at - window.y) * window.width * 3;
+    for (int64_t j = 0; j < size; ++j, out += 3) {
+      const Part::Place column = part.column(j, size);
+      if (!reflects && !(row.inside && column.inside)) {  // a black pixel
         std::copy(scaling.shift.begin(), scaling.shift.end(), out);
       } else {
+        const uint8_t* pixel = line + (column.at - window.x) * 3;
         for (size_t k = 0; k < 3; ++k) out[k] = scaling(pixel[k], k);
       }
     }

@@ -35,22 +35,20 @@ struct Part {
     mirrored = augmentation.flip && rng.below(2) == 1;
   }
 
-  /// The pixel of the picture that is seen at (row, column) of (size, size). Where it lies beyond the border it is a
-  /// reflection, which is black if the border is.
-  struct Pixel {
-    int64_t y, x;
-    bool black;
+  /// The row or column of the picture that is seen: beyond the border a reflection.
+  struct Place {
+    int64_t at;
+    bool inside;
   };
-  DEMIX_HOST_DEVICE Pixel pixel(int64_t row, int64_t column, int64_t size, Border border) const {
-    const int64_t at_y = y + row, at_x = x + (mirrored ? size - 1 - column : column);
-    const bool inside = at_y >= 0 && at_y < height && at_x >= 0 && at_x < width;
-    return {reflected(at_y, height), reflected(at_x, width), !inside && border == Border::zero};
+  DEMIX_HOST_DEVICE Place row(int64_t i) const { return place(y + i, height); }
+  DEMIX_HOST_DEVICE Place column(int64_t i, int64_t size) const {
+    return place(x + (mirrored ? size - 1 - i : i), width);
   }
 
  private:
-  DEMIX_HOST_DEVICE static int64_t reflected(int64_t i, int64_t end) {
-    if (i < 0) return -i;
-    return i < end ? i : 2 * (end - 1) - i;
+  DEMIX_HOST_DEVICE static Place place(int64_t i, int64_t end) {
+    if (i < 0) return {-i, false};
+    return i < end ? Place{i, true} : Place{2 * (end - 1) - i, false};
   }
 };
 

@@ -16,8 +16,9 @@ engine::Tensor Resident::images(int64_t first, int64_t count, uint64_t seed, uin
     engine::Rng rng(seed, engine::Purpose::augment, epoch, static_cast<uint32_t>(sample));
     Part part{size, size};
     part.move(augmentation, rng);
-    const auto [y, x, black] = part.pixel(i / size % size, i % size, size, augmentation.border);
-    const uint8_t* pixel = pixels + ((sample * size + y) * size + x) * 3;
+    const Part::Place row = part.row(i / size % size), column = part.column(i % size, size);
+    const bool black = augmentation.border == Border::zero && !(row.inside && column.inside);
+    const uint8_t* pixel = pixels + ((sample * size + row.at) * size + column.at) * 3;
     for (int k = 0; k < 3; ++k) out[i * 3 + k] = values[(black ? 256 : pixel[k]) * 3 + k];
   });
   return images;

@@ -90,20 +90,20 @@ Learner::Lesson Learner::learn_from(const data::Batch& batch, double share) {
     not_finite_ = "the loss";
     return {mean, 0};
   }
-  if (!recorded) engine::backward(share == 1 ? loss : engine::scale(loss, static_cast<float>(share)));
+  if (!recorded) {
+    engine::backward(share == 1 ? loss : engine::scale(loss, static_cast<float>(share)));
+    recorded_[{batch.count(), targets.kind}].prepared = true;
+  }
   return {mean, known_share(scores, targets)};
 }
 
 Learner::Recorded* Learner::replay(const Tensor& images, const mixup::Targets& targets) {
   Recorded& step = recorded_[{images.shape()[0], targets.kind}];
-  if (!step.images.defined()) {  // the first such step prepares what the second one records
+  if (!step.prepared) return nullptr;
+  if (!step.recording) {
+    engine::memory::release_unused();  // what the first step needed: a recording has memory of its own
     step.images = Tensor(images.shape(), device_);
     step.rows = Tensor({images.shape()[0], 4}, device_);
-    return nullptr;
-  }
-  step.images.copy_from(images);
-  step.rows.copy_from(packed(targets));
-  if (!step.recording) {
     mixup::Targets recorded = targets;
     recorded.rows = step.rows;
     step.recording.emplace([&] {
@@ -116,8 +116,9 @@ Learner::Recorded* Learner::replay(const Tensor& images, const mixup::Targets& t
     for (const nn::Entry& entry : state_of(*network_)) {
       if (entry.kind != nn::Entry::Kind::buffer) step.gradients.push_back(entry.variable.grad());
     }
-    engine::memory::release_unused();  // what the first step needed
   }
+  step.images.copy_from(images);
+  step.rows.copy_from(packed(targets));
   step.recording->run();
   auto gradient = step.gradients.begin();
   for (nn::Entry& entry : state_of(*network_)) {

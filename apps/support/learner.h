@@ -58,6 +58,7 @@ class Learner {
  private:
   /// A step's forward and backward pass, recorded for the GPU: what it reads and what it computes.
   struct Recorded {
+    bool prepared = false;  // whether such a step was made to its end, so that it can be recorded
     engine::Tensor images, rows;
     engine::Tensor logits, loss, squares;
     std::vector<engine::Tensor> gradients;

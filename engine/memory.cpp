@@ -44,19 +44,26 @@ class Pool {
     {
       const std::lock_guard lock(mutex_);
       usage_.live += static_cast<int64_t>(bytes);
-      usage_.peak = std::max(usage_.peak, usage_.live);
       std::vector<void*>& blocks = (for_recording_ ? recorded_unused_ : unused_)[bytes];
       if (!blocks.empty()) {
         void* block = blocks.back();
         blocks.pop_back();
+        usage_.peak = std::max(usage_.peak, usage_.live);
         return block;
       }
       usage_.held += static_cast<int64_t>(bytes);
     }
     void* block = source_.take(bytes);
+    if (!block && !for_recording_) {  // other sizes may lie unused
+      release_unused();
+      block = source_.take(bytes);
+    }
     const std::lock_guard lock(mutex_);
-    if (block && for_recording_) recorded_.insert(block);
-    if (block) return block;
+    if (block) {
+      if (for_recording_) recorded_.insert(block);
+      usage_.peak = std::max(usage_.peak, usage_.live);
+      return block;
+    }
     usage_.live -= static_cast<int64_t>(bytes);
     usage_.held -= static_cast<int64_t>(bytes);
     throw OutOfMemory(text("out of ", source_.name, ": asked for ", (bytes + 1023) >> 10, " KiB with ",

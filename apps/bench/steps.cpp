@@ -54,13 +54,14 @@ std::vector<double> step_seconds(const Options& o) {
   const mixup::Loss criterion = mixup::make_loss(o.loss, {});
   const Variable images(random_tensor({o.batch, o.size, o.size, 3}).to(device));
   mixup::Targets targets = random_targets(o);
+  if (device == engine::Device::cuda) targets.rows = packed(targets).to(device);
   const auto pass = [&] { engine::backward(criterion(network->forward(images, nn::Mode::train), targets)); };
   std::optional<engine::Recording> recording;
   std::vector<engine::Tensor> gradients;
   if (o.gpu.cuda_graph) {
     pass();
     optimizer->step(0.1f);
-    targets.rows = packed(targets).to(device);
+    engine::memory::release_unused();  // a recording has memory of its own
     recording.emplace(pass);
     for (const nn::Entry& entry : state_of(*network)) gradients.push_back(gradient_of(entry));
   }

@@ -16,8 +16,8 @@ struct Moments {
 /// Of both together (Chan, Golub, LeVeque, 1979).
 struct MergeMoments {
   DEMIX_HOST_DEVICE Moments operator()(const Moments& a, const Moments& b) const {
-    const double count = a.count + b.count, delta = b.mean - a.mean;
-    return {count, a.mean + delta * b.count / count, a.squares + b.squares + delta * delta * a.count * b.count / count};
+    const double count = a.count + b.count, delta = b.mean - a.mean, share = b.count / count;
+    return {count, a.mean + delta * share, a.squares + b.squares + delta * delta * a.count * share};
   }
 };
 

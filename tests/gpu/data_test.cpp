@@ -5,6 +5,7 @@
 #include "apps/support/memory_forecast.h"
 #include "apps/support/sheet.h"
 #include "engine/memory.h"
+#include "tests/support/deterministic.h"
 #include "tests/support/numbers.h"
 
 // Batches made on the GPU against those made on the CPU.
@@ -99,6 +100,7 @@ TEST_CASE("what cannot be resident comes from the CPU as before") {
 }
 
 TEST_CASE("a training has the same losses from batches of the CPU and of the GPU") {
+  const support::Deterministic deterministic;
   const Dataset set = data::shapes(data::Split::train, {.train_count = 32});
   apps::Learner first(flags_for("cuda", "cutmix"), set), second(flags_for("cuda", "cutmix"), set);
   Loader here(set, {.batch = 8, .seed = 1}), there(set, {.batch = 8, .seed = 1, .device = Device::cuda});

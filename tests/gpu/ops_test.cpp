@@ -4,6 +4,7 @@
 
 #include "engine/memory.h"
 #include "tests/support/cases.h"
+#include "tests/support/deterministic.h"
 
 // Every op on the GPU against the same op on the CPU, which engine/ops_test.cpp holds to float64.
 using namespace support;
@@ -84,6 +85,7 @@ TEST_CASE("every op on the GPU agrees with the CPU, forward and backward, in flo
 }
 
 TEST_CASE("every op on the GPU gives the same bits twice") {
+  const support::Deterministic deterministic;
   for (const auto& [type, tolerance, cases] : precisions()) {
     for (const OpCase& c : cases) {
       CAPTURE(c.name);

@@ -80,6 +80,8 @@ TEST_CASE("engines are allowed by what cuDNN says of their arithmetic") {
   CHECK(allowed({tensor_core}, {.tf32 = true}));
   CHECK(allowed({tensor_core}, {}, CUDNN_DATA_BFLOAT16));
   CHECK_FALSE(allowed({tensor_core, half}, {.tf32 = true}));
+  CHECK_FALSE(allowed({CUDNN_NUMERICAL_NOTE_WINOGRAD_TILE_4x4}, {}));
+  CHECK(allowed({CUDNN_NUMERICAL_NOTE_WINOGRAD_TILE_4x4}, {}, CUDNN_DATA_BFLOAT16));
   CHECK(allowed({any_order}, {}));
   CHECK_FALSE(allowed({any_order}, {.deterministic = true}));
   CHECK_FALSE(allowed({tensor_core, any_order}, {.deterministic = true}, CUDNN_DATA_BFLOAT16));

@@ -54,21 +54,33 @@ std::unique_ptr<Optimizer> make_optimizer(const std::string& name, const Module&
   return engine::find_named(optimizers(), "optimizer", name).make(network, options);
 }
 
-namespace {
-
 std::vector<Tensor> gradients_of(const Module& network) {
   std::vector<Tensor> gradients;
   for (const Entry& entry : state_of(network)) {
-    const bool learned = entry.kind != Entry::Kind::buffer;
-    if (learned && entry.variable.grad().defined()) gradients.push_back(entry.variable.grad());
+    if (entry.kind != Entry::Kind::buffer) gradients.push_back(entry.variable.grad());
   }
+  return gradients;
+}
+
+void set_gradients(const Module& network, const std::vector<Tensor>& gradients) {
+  auto gradient = gradients.begin();
+  for (Entry& entry : state_of(network)) {
+    if (entry.kind != Entry::Kind::buffer) entry.variable.set_grad(*gradient++);
+  }
+}
+
+namespace {
+
+std::vector<Tensor> defined_gradients(const Module& network) {
+  std::vector<Tensor> gradients = gradients_of(network);
+  std::erase_if(gradients, [](const Tensor& gradient) { return !gradient.defined(); });
   return gradients;
 }
 
 }  // namespace
 
 Tensor squared_gradients(const Module& network) {
-  const std::vector<Tensor> gradients = gradients_of(network);
+  const std::vector<Tensor> gradients = defined_gradients(network);
   if (gradients.empty()) return {};
   Tensor squares({static_cast<int64_t>(gradients.size())}, gradients.front().device());
   for (size_t i = 0; i < gradients.size(); ++i) {
@@ -83,7 +95,7 @@ double clip_gradients(const Module& network, double most, const Tensor& squares)
   for (float square : squares.to_vector()) sum += square;
   const double norm = std::sqrt(sum);
   if (norm <= most) return norm;
-  for (Tensor gradient : gradients_of(network)) {
+  for (Tensor gradient : defined_gradients(network)) {
     engine::kernel::scale(gradient, static_cast<float>(most / (norm + 1e-6)), gradient);  // as PyTorch does
   }
   return norm;

@@ -66,6 +66,10 @@ const std::vector<OptimizerEntry>& optimizers();
 std::unique_ptr<Optimizer> make_optimizer(const std::string& name, const Module& network,
                                           const OptimizerOptions& options);
 
+/// The gradient of each parameter, undefined where it has none; and putting such a list in its place again.
+std::vector<engine::Tensor> gradients_of(const Module& network);
+void set_gradients(const Module& network, const std::vector<engine::Tensor>& gradients);
+
 /// The sum of the squares of each parameter's gradient, on the device of the network; undefined where there is none.
 engine::Tensor squared_gradients(const Module& network);
 

@@ -39,11 +39,6 @@ mixup::Targets random_targets(const Options& o) {
   return targets;
 }
 
-/// Undefined where an entry is not learned.
-engine::Tensor gradient_of(const nn::Entry& entry) {
-  return entry.kind == nn::Entry::Kind::buffer ? engine::Tensor() : entry.variable.grad();
-}
-
 std::vector<double> step_seconds(const Options& o) {
   const engine::Device device = apps::device_named(o.device);
   const auto network = nn::make_network(o.model, {.classes = o.classes, .size = o.size});
@@ -63,15 +58,12 @@ std::vector<double> step_seconds(const Options& o) {
     optimizer->step(0.1f);
     engine::memory::release_unused();  // a recording has memory of its own
     recording.emplace(pass);
-    for (const nn::Entry& entry : state_of(*network)) gradients.push_back(gradient_of(entry));
+    gradients = gradients_of(*network);
   }
   return seconds_of(o.steps, [&] {
     if (recording) {
       recording->run();
-      auto gradient = gradients.begin();
-      for (nn::Entry& entry : state_of(*network)) {
-        if (const engine::Tensor& g = *gradient++; g.defined()) entry.variable.set_grad(g);
-      }
+      set_gradients(*network, gradients);
     } else {
       pass();
     }

@@ -113,17 +113,12 @@ Learner::Recorded* Learner::replay(const Tensor& images, const mixup::Targets& t
       step.logits = logits.value(), step.loss = loss.value();
       step.squares = squared_gradients(*network_);
     });
-    for (const nn::Entry& entry : state_of(*network_)) {
-      if (entry.kind != nn::Entry::Kind::buffer) step.gradients.push_back(entry.variable.grad());
-    }
+    step.gradients = gradients_of(*network_);
   }
   step.images.copy_from(images);
   step.rows.copy_from(packed(targets));
   step.recording->run();
-  auto gradient = step.gradients.begin();
-  for (nn::Entry& entry : state_of(*network_)) {
-    if (entry.kind != nn::Entry::Kind::buffer) entry.variable.set_grad(*gradient++);
-  }
+  set_gradients(*network_, step.gradients);
   squares_ = step.squares;
   return &step;
 }

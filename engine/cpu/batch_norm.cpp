@@ -3,6 +3,7 @@
 #include <type_traits>
 #include <vector>
 
+#include "engine/cpu/cache.h"
 #include "engine/cpu/vector.h"
 #include "engine/kernels.h"
 #include "engine/parallel.h"
@@ -30,13 +31,8 @@ struct Sums {
   Tensor rows;
 };
 
-/// Calls body(k) for every channel, in parallel where they are many.
-template <class Body>
-void for_channels(int64_t c, Body body) {
-  parallel_for(c, 128, [&](int64_t begin, int64_t end) {
-    for (int64_t k = begin; k < end; ++k) body(k);
-  });
-}
+/// Channels whose sums are merged together: rows of sums are read as they lie.
+constexpr int64_t channels_together = 64;
 
 /// How many numbers the loops below take at a time, a multiple of c: few channels make short loops, which cost more
 /// than their work, so several pixels are taken as one of more channels. A chunk holds a whole number of runs, but the
@@ -81,9 +77,9 @@ T get(const float* from) {
 void put(float* to, Vector value) { store(to, value); }
 void put(float* to, float value) { *to = value; }
 
-/// How a result is written: past the cache where it is so large that it would not stay there.
+/// How a result is written: past the cache where it would not stay there.
 struct Result {
-  explicit Result(const Tensor& y) : past_cache(y.elements() > int64_t{6} << 20 && y.shape().last() % lanes == 0) {}
+  explicit Result(const Tensor& y) : past_cache(outgrows_cache(y) && y.shape().last() % lanes == 0) {}
   void put(float* to, Vector value) const {
     if (past_cache) store_past_cache(to, value);
     else store(to, value);
@@ -201,14 +197,14 @@ void add_runs(int64_t count, const float* dy, const float* x, const float* scale
 /// The same where dy is masked by y, and written as the residual's gradient.
 template <After after, int R>
 void add_residual_runs(int64_t count, const float* dy, const float* x, const float* y, float leak, const float* mean,
-                       float* slopes, float* products, float* dresidual) {
+                       float* slopes, float* products, float* dresidual, const Result& result) {
   for_numbers(count, [&]<class T>(int64_t k) {
     const T m = get<T>(mean + k);
     T slope = get<T>(slopes + k), product = get<T>(products + k);
     for (int r = 0; r < R; ++r) {
       const int64_t i = r * count + k;
       const T g = masked<after>(get<T>(dy + i), get<T>(y + i), leak);
-      put(dresidual + i, g);
+      result.put(dresidual + i, g);
       slope += g;
       product += g * (get<T>(x + i) - m);
     }
@@ -269,20 +265,28 @@ void batch_norm_train(const Tensor& x, const Tensor& residual, const Tensor& gam
              [&]<int R>(int64_t i, int64_t count) { square_runs<R>(count, x.data() + i, means.data(), run.data()); });
     fold(run, c, squares.row_of(begin));
   });
-  for_channels(c, [&](int64_t k) {
-    double count = 0, m = 0, s = 0;
+  parallel_for(c, channels_together, [&](int64_t first, int64_t last) {
+    double m[channels_together] = {}, s[channels_together] = {}, count = 0;
     for (int64_t chunk = 0; chunk < sums.chunks; ++chunk) {
       const double more = static_cast<double>(std::min(sums.chunk, pixels - chunk * sums.chunk));
-      const double delta = sums.rows.data()[chunk * c + k] - m;
-      s += squares.rows.data()[chunk * c + k] + delta * delta * count * more / (count + more);
-      m += delta * more / (count + more);
+      const double share = more / (count + more);
+      const float *means = sums.rows.data() + chunk * c + first,
+                  *more_squares = squares.rows.data() + chunk * c + first;
+      for (int64_t k = 0; k < last - first; ++k) {
+        const double delta = means[k] - m[k];
+        s[k] += more_squares[k] + delta * delta * (count * share);
+        m[k] += delta * share;
+      }
       count += more;
     }
-    mean.data()[k] = static_cast<float>(m);
-    inv_std.data()[k] = static_cast<float>(1 / std::sqrt(s / count + spec.eps));
-    float &rm = running_mean.data()[k], &rv = running_var.data()[k];
-    rm += spec.momentum * (static_cast<float>(m) - rm);
-    rv += spec.momentum * (static_cast<float>(s / (count - 1)) - rv);
+    for (int64_t k = first; k < last; ++k) {
+      const double average = m[k - first], square = s[k - first];
+      mean.data()[k] = static_cast<float>(average);
+      inv_std.data()[k] = static_cast<float>(1 / std::sqrt(square / count + spec.eps));
+      float &rm = running_mean.data()[k], &rv = running_var.data()[k];
+      rm += spec.momentum * (static_cast<float>(average) - rm);
+      rv += spec.momentum * (static_cast<float>(square / (count - 1)) - rv);
+    }
   });
   apply(x, residual, Affine(gamma, beta, mean, inv_std), spec, y);
 }
@@ -313,7 +317,7 @@ void batch_norm_backward(const Tensor& dy, const Tensor& x, const Tensor& y, con
         const float *g = dy.data() + i, *value = x.data() + i;
         if (residual) {
           add_residual_runs<after, R>(count, g, value, y.data() + i, spec.leak, m, slope.data(), product.data(),
-                                      dresidual.data() + i);
+                                      dresidual.data() + i, Result(dresidual));
         } else {
           add_runs<after, R>(count, g, value, scale, shift, spec.leak, m, slope.data(), product.data());
         }
@@ -325,18 +329,23 @@ void batch_norm_backward(const Tensor& dy, const Tensor& x, const Tensor& y, con
 
   // dx = gamma inv_std (dy - mean(dy) - xhat mean(dy xhat)), written as dy scale + (x - mean) by_x + constant
   std::vector<float> by_x(static_cast<size_t>(c)), constant(by_x);
-  for_channels(c, [&](int64_t k) {
-    double slope = 0, product = 0;
+  parallel_for(c, channels_together, [&](int64_t first, int64_t last) {
+    double slope[channels_together] = {}, product[channels_together] = {};
     for (int64_t chunk = 0; chunk < slopes.chunks; ++chunk) {
-      slope += slopes.rows.data()[chunk * c + k];
-      product += products.rows.data()[chunk * c + k];
+      for (int64_t k = first; k < last; ++k) {
+        slope[k - first] += slopes.rows.data()[chunk * c + k];
+        product[k - first] += products.rows.data()[chunk * c + k];
+      }
     }
-    const double inverse = inv_std.data()[k], count = static_cast<double>(pixels);
-    dbeta.data()[k] = static_cast<float>(slope);
-    dgamma.data()[k] = static_cast<float>(product * inverse);
-    if (!batch_statistics) return;
-    by_x[k] = static_cast<float>(-gamma.data()[k] * inverse * inverse * inverse * product / count);
-    constant[k] = static_cast<float>(-gamma.data()[k] * inverse * slope / count);
+    for (int64_t k = first; k < last; ++k) {
+      const double inverse = inv_std.data()[k], count = static_cast<double>(pixels);
+      const double dy_sum = slope[k - first], product_sum = product[k - first];
+      dbeta.data()[k] = static_cast<float>(dy_sum);
+      dgamma.data()[k] = static_cast<float>(product_sum * inverse);
+      if (!batch_statistics) continue;
+      by_x[k] = static_cast<float>(-gamma.data()[k] * inverse * inverse * inverse * product_sum / count);
+      constant[k] = static_cast<float>(-gamma.data()[k] * inverse * dy_sum / count);
+    }
   });
   by_x = repeat(by_x.data(), c);
   constant = repeat(constant.data(), c);

@@ -21,7 +21,10 @@ namespace {
 class Products {
  public:
   Products(const Gather& gather, const PackedWeights& weights, int64_t groups, bool accumulate, Tensor& y)
-      : gather_(gather), weights_(weights), groups_(groups), accumulate_(accumulate), y_(y) {}
+      : gather_(gather), weights_(weights), groups_(groups), y_(y) {
+    const bool aligned = y.shape().last() % lanes == 0 && weights.columns() % lanes == 0;
+    write_ = accumulate ? Write::add : aligned && outgrows_cache(y) ? Write::past_cache : Write::over;
+  }
 
   /// For the panels [begin, end); fetches some of `ahead` before each tile.
   void run(int64_t begin, int64_t end, Prefetch& ahead) {
@@ -53,7 +56,7 @@ class Products {
     if (first + R <= pixels && panel.count == V * lanes) {
       gather_product<V>(
           taps, weights_.depth(), [=](int64_t t, int r) { return source[t * pixels + r] + from; }, b,
-          [=](int r, int v) { return y + result[r] * channels + to + v * lanes; }, accumulate_);
+          [=](int r, int v) { return y + result[r] * channels + to + v * lanes; }, write_);
     } else {  // a tile that reaches beyond the result is computed aside
       float aside[R * V * lanes];
       const int64_t rows = std::min<int64_t>(R, pixels - first);
@@ -64,7 +67,7 @@ class Products {
       for (int64_t r = 0; r < rows; ++r) {
         const float* from = aside + r * V * lanes;
         float* into = y + result[r] * channels + to;
-        for (int64_t i = 0; i < panel.count; ++i) into[i] = accumulate_ ? into[i] + from[i] : from[i];
+        for (int64_t i = 0; i < panel.count; ++i) into[i] = write_ == Write::add ? into[i] + from[i] : from[i];
       }
     }
   }
@@ -72,8 +75,8 @@ class Products {
   const Gather& gather_;
   const PackedWeights& weights_;
   int64_t groups_;
-  bool accumulate_;
   Tensor& y_;
+  Write write_;
 };
 
 /// Calls body(begin, end, first panel, end panel, ahead) for all of n, in parallel: in chunks of `grain`, where `ahead`
@@ -213,11 +216,20 @@ void backward_weight(const Tensor& dy, const Tensor& x, const Conv2dSpec& spec, 
     const int64_t top = all_strips * layer / down * strip_rows,
                   bottom = std::min(rows, all_strips * (layer + 1) / down * strip_rows);
     const int64_t start = pixels * part / parts, stop = pixels * (part + 1) / parts;
+    // A 1x1 kernel reads of x, too, only the channels of this slice.
+    const bool channels_alone = groups == 1 && k[1] * k[2] == 1;
+    const int64_t from = left * panel_width, to = std::min(columns, right * panel_width);
+    const auto next_block = [&](int64_t begin, int64_t end, int64_t calls) -> NextBlock {
+      constexpr auto use = Prefetch::To::read;
+      if (!channels_alone) return {x, dy, begin, end, pixels, calls};
+      return {{x, begin, end, pixels, from, to - from, use, calls},
+              {dy, begin, end, pixels, top, std::min(oc, bottom) - top, use, calls}};
+    };
     Tensor strips({all_strips, strip_size}), windows({block_panels, panel_size});
     for (int64_t first = start; first < stop; first += weight_pixels) {
       const int64_t last = std::min(stop, first + weight_pixels);
       const int64_t calls = groups * (right - left) * (bottom - top) / tile_rows(max_vectors) + 1;
-      NextBlock ahead(x, dy, last, std::min(stop, last + weight_pixels), pixels, calls);
+      NextBlock ahead = next_block(last, std::min(stop, last + weight_pixels), calls);
       const auto fetch = [&] { ahead.next(); };
       for (int64_t group = 0; group < groups; ++group) {
         copy_slopes(dy, group * oc + top, std::min(oc, bottom) - top, first, last, strips.data());

@@ -66,7 +66,9 @@ inline Prefetch next_chunk(const Tensor& tensor, int64_t begin, int64_t grain, i
 class NextBlock {
  public:
   NextBlock(const Tensor& x, const Tensor& dy, int64_t begin, int64_t end, int64_t n, int64_t calls)
-      : x_(x, begin, end, n, Prefetch::To::read, calls), dy_(dy, begin, end, n, Prefetch::To::read, calls) {}
+      : NextBlock({x, begin, end, n, Prefetch::To::read, calls}, {dy, begin, end, n, Prefetch::To::read, calls}) {}
+
+  NextBlock(Prefetch x, Prefetch dy) : x_(x), dy_(dy) {}
 
   void next() {
     x_.next();

@@ -28,22 +28,6 @@ inline void store(float* to, Vector values) {
   *reinterpret_cast<Anywhere*>(to) = values;
 }
 
-/// store() to an aligned place that nobody reads soon: memory is written without being read first, and nothing is
-/// thrown out of the cache for it.
-inline void store_past_cache(float* to, Vector values) {
-#if defined(__clang__)
-  __builtin_nontemporal_store(values, reinterpret_cast<Vector*>(to));
-#elif defined(__AVX512F__)
-  __builtin_ia32_movntps512(to, values);
-#elif defined(__AVX__)
-  __builtin_ia32_movntps256(to, values);
-#elif defined(__SSE__)
-  __builtin_ia32_movntps(to, values);
-#else
-  store(to, values);
-#endif
-}
-
 /// Swaps the lanes of a that have the bit Step in their number with the lanes of b that have it not.
 template <int Step, int... Lane>
 inline void swap_lanes(Vector& a, Vector& b, std::integer_sequence<int, Lane...>) {

@@ -1,0 +1,28 @@
+#pragma once
+
+#include "engine/cpu/vector.h"
+#include "engine/tensor.h"
+
+namespace engine::cpu {
+
+/// Whether a result is so large that it would have left the cache before it is read: then it is best written past it,
+/// by store_past_cache().
+bool outgrows_cache(const Tensor& result);
+
+/// store() to an aligned place that nobody reads soon: memory is written without being read first, and nothing is
+/// thrown out of the cache for it.
+inline void store_past_cache(float* to, Vector values) {
+#if defined(__clang__)
+  __builtin_nontemporal_store(values, reinterpret_cast<Vector*>(to));
+#elif defined(__AVX512F__)
+  __builtin_ia32_movntps512(to, values);
+#elif defined(__AVX__)
+  __builtin_ia32_movntps256(to, values);
+#elif defined(__SSE__)
+  __builtin_ia32_movntps(to, values);
+#else
+  store(to, values);
+#endif
+}
+
+}  // namespace engine::cpu

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <atomic>
 
-#include "engine/cpu/vector.h"
 #include "engine/names.h"
 
 namespace engine {
@@ -34,27 +33,24 @@ bool use_winograd(const Shape& x, const Shape& weight, const Conv2dSpec& spec, c
          (algorithm == "winograd" || winograd::pays(y, spec.stride));
 }
 
-// Groups that fill a vector by themselves are faster one by one, but for the gradient of their weights.
-constexpr int64_t small_group = lanes / 2, small_weight_group = lanes;
-
 }  // namespace
 
 void conv2d(const Tensor& x, const Tensor& weight, const Conv2dSpec& spec, Tensor& y) {
   if (use_winograd(x.shape(), weight.shape(), spec, y.shape())) winograd::forward(x, weight, spec, y);
-  else if (grouped::fits(weight.shape(), spec, small_group)) grouped::forward(x, weight, spec, y);
+  else if (grouped::fits(weight.shape(), spec)) grouped::forward(x, weight, spec, y);
   else direct::forward(x, weight, spec, y);
 }
 
 void conv2d_backward_data(const Tensor& dy, const Tensor& weight, const Conv2dSpec& spec, bool accumulate, Tensor& dx) {
   const Shape& k = weight.shape();
   if (use_winograd(dx.shape(), k, spec, dy.shape())) winograd::backward_data(dy, weight, spec, accumulate, dx);
-  else if (grouped::fits(k, spec, small_group)) grouped::backward_data(dy, weight, spec, accumulate, dx);
+  else if (grouped::fits(k, spec)) grouped::backward_data(dy, weight, spec, accumulate, dx);
   else direct::backward_data(dy, weight, spec, accumulate, dx);
 }
 
 void conv2d_backward_weight(const Tensor& dy, const Tensor& x, const Conv2dSpec& spec, Tensor& dweight) {
   if (use_winograd(x.shape(), dweight.shape(), spec, dy.shape())) winograd::backward_weight(dy, x, spec, dweight);
-  else if (grouped::fits(dweight.shape(), spec, small_weight_group)) grouped::backward_weight(dy, x, spec, dweight);
+  else if (grouped::fits(dweight.shape(), spec)) grouped::backward_weight(dy, x, spec, dweight);
   else direct::backward_weight(dy, x, spec, dweight);
 }
 

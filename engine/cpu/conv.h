@@ -30,9 +30,9 @@ void backward_data(const Tensor& dy, const Tensor& weight, const Conv2dSpec& spe
 void backward_weight(const Tensor& dy, const Tensor& x, const Conv2dSpec& spec, Tensor& dweight);
 }  // namespace direct
 
-/// Groups smaller than a vector.
+/// 3x3 kernels in groups of up to two vectors.
 namespace grouped {
-bool fits(const Shape& weight, const Conv2dSpec& spec, int64_t largest_group);
+bool fits(const Shape& weight, const Conv2dSpec& spec);
 void forward(const Tensor& x, const Tensor& weight, const Conv2dSpec& spec, Tensor& y);
 void backward_data(const Tensor& dy, const Tensor& weight, const Conv2dSpec& spec, bool accumulate, Tensor& dx);
 void backward_weight(const Tensor& dy, const Tensor& x, const Conv2dSpec& spec, Tensor& dweight);

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <bit>
 
 #include "engine/cpu/conv.h"
 #include "engine/cpu/gather.h"
@@ -6,203 +7,339 @@
 #include "engine/cpu/vector.h"
 #include "engine/parallel.h"
 
-// A convolution whose groups are smaller than a vector, such as the 32 groups of 4 channels of ResNeXt-50. One vector
-// holds several groups, and every output channel needs the `size` input channels of its own group alone: spread(x, j)
-// repeats channel j of each group over the group, and then
+// A 3x3 convolution of small groups, such as the 32 groups of 4 to 32 channels of ResNeXt-50. One vector holds several
+// groups, and every output channel needs the `size` input channels of its own group alone: spread(x, j) repeats channel
+// j of each group over the group, and where a group fills whole vectors, over all lanes:
 //
 //   x             a b c d | e f g h | ...
 //   spread(x, 1)  b b b b | f f f f | ...
 //   y += spread(x, 0) w[0] + spread(x, 1) w[1] + ...
 //
-// Backward takes the same way: dx from dy with the weights of a group transposed, and dweight[j] += dy spread(x, j).
+// To spread costs as much as to multiply, so what is spread once serves all the taps it meets. The sums of a few rows
+// sweep from left to right, with those columns of the result that a column of the input reaches:
+//
+//       . . o . .         . s s s .         o  spread, one channel after the other
+//       . . o . .    ->   . s s s .         s  sums in registers: then the left ones are finished and the others move
+//       on . . o . .
+//
+// Forward and backward are the same sweep. In both dimensions the output pixels that an input pixel meets at the taps k
+// are those with  Q output = P input - 1 + k:  P = 1 and Q = stride forward, with the taps turned round, and P = stride
+// and Q = 1 backward, with the weights of a group transposed. The gradient of the weights keeps the sums of all taps
+// for a few channels j, while it runs over the pixels.
 namespace engine::cpu::grouped {
 namespace {
 
-template <int Size, int J, int... Lane>
-Vector spread(Vector x, std::integer_sequence<int, Lane...>) {
-  return __builtin_shufflevector(x, x, (Lane / Size * Size + J)...);
+constexpr int kernel = 3, taps = kernel * kernel;
+constexpr int tile_rows = lanes == 16 ? 4 : 2;  // of the output in a sweep
+constexpr int64_t slice_channels = 128;         // that are worked on by one thread: runs of memory that are long enough
+
+int64_t divide_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+/// Channel J of each group, repeated over the group.
+template <int Size, int J>
+inline Vector spread(const float* x) {
+  if constexpr (Size == lanes) {
+    return x[J] - Vector{};  // - 0 changes nothing, so the compiler leaves it out
+  } else {
+    return [all = load(x)]<int... Lane>(std::integer_sequence<int, Lane...>) {
+      return __builtin_shufflevector(all, all, (Lane / Size * Size + J)...);
+    }
+    (std::make_integer_sequence<int, lanes>());
+  }
 }
 
-/// sum + the products of all channels of each group with their weights (j, lanes).
-template <int Size, int... J>
-inline Vector add_products(Vector sum, Vector x, const float* weights, std::integer_sequence<int, J...>) {
-  ((sum += spread<Size, J>(x, std::make_integer_sequence<int, lanes>()) * load(weights + J * lanes)), ...);
-  return sum;
+/// Calls run.template operator()<First>(), <First + Step>(), ... below End.
+template <int First, int Step, int End, class Run>
+inline void unroll(Run run) {
+  if constexpr (First < End) {
+    run.template operator()<First>();
+    unroll<First + Step, Step, End>(run);
+  }
 }
 
-/// sums[j] + slope times channel j of each group, for all j.
-template <int Size, int... J>
-inline void add_slopes(Vector* sums, Vector slope, Vector x, std::integer_sequence<int, J...>) {
-  ((sums[J] += spread<Size, J>(x, std::make_integer_sequence<int, lanes>()) * slope), ...);
-}
-
-/// Calls run.template operator()<Size>() with Size = size, which divides `lanes`.
+/// Calls run.template operator()<Size>(), where larger groups than `lanes` count as such.
 template <class Run>
 void with_size(int64_t size, Run run) {
   if (size == 1) run.template operator()<1>();
   else if (size == 2) run.template operator()<2>();
-  else if (size == 4) run.template operator()<4>();
+  else if (size >= lanes) run.template operator()<lanes>();
   else if constexpr (lanes >= 8) {
-    if (size == 8) run.template operator()<8>();
-    else if constexpr (lanes == 16) run.template operator()<16>();
+    if (size == 4) run.template operator()<4>();
+    else if constexpr (lanes == 16) run.template operator()<8>();
   }
 }
 
-/// (blocks of `lanes` channels, taps, j, lanes): what the j-th channel of its group adds to each channel of the result.
-Tensor pack(const Tensor& weight, bool transposed) {
-  const Shape& k = weight.shape();
-  const int64_t taps = k[1] * k[2], size = k[3];
-  Tensor packed({k[0] / lanes, taps, size, lanes});
-  float* to = packed.data();
-  for (int64_t block = 0; block < k[0]; block += lanes) {
-    for (int64_t tap = 0; tap < taps; ++tap) {
-      for (int64_t j = 0; j < size; ++j) {
-        for (int64_t c = block; c < block + lanes; ++c) {
-          const int64_t oc = transposed ? c / size * size + j : c, ic = transposed ? c % size : j;
-          *to++ = weight.data()[(oc * taps + tap) * size + ic];
+/// Images cut into bands of rows, of which a thread takes so many together that they have about so many pixels.
+struct Bands {
+  int64_t per_image, rows, number, together;
+
+  Bands(int64_t images, int64_t height, int64_t width, int64_t pixels)
+      : per_image(divide_up(height, std::max<int64_t>(tile_rows, pixels / width))),
+        rows(round_up(divide_up(height, per_image), tile_rows)),
+        number(images * per_image),
+        together(std::max<int64_t>(1, pixels / (rows * width))) {}
+};
+
+/// (blocks of `lanes` channels, j, taps, lanes): what the j-th channel of its group adds to each channel of the result.
+Tensor pack(const Tensor& weight, bool backward) {
+  const int64_t channels = weight.shape()[0], size = weight.shape()[3], filter = taps * size;
+  Tensor packed({channels / lanes, size, taps, lanes});
+  parallel_for(channels, lanes, [&](int64_t begin, int64_t end) {
+    for (int64_t c = begin; c < end; ++c) {
+      const int64_t group = c / size * size;
+      const float* from = weight.data() + (backward ? group * filter + c - group : c * filter);
+      float* to = packed.data() + begin * filter + c - begin;
+      for (int64_t t = 0; t < taps; ++t) {
+        for (int64_t j = 0; j < size; ++j) {
+          to[(j * taps + t) * lanes] = backward ? from[j * filter + t * size] : from[(taps - 1 - t) * size + j];
         }
       }
     }
-  }
+  });
   return packed;
 }
 
-constexpr int tile_pixels = 6;  // that are computed together
-
-/// Tiles of a whole Gather and all channels.
-int64_t tiles_of(int64_t channels) { return gather_pixels / tile_pixels * channels / lanes; }
-
-/// The channels of the gathered result pixels; with accumulate, added to y. Fetches some of `ahead` before each tile.
-template <int Size>
-void multiply(const Gather& gather, const Tensor& weights, bool accumulate, Prefetch& ahead, Tensor& y) {
-  constexpr int R = tile_pixels;
-  const int64_t channels = y.shape()[3], pixels = gather.pixels(), all_taps = weights.shape()[1];
-  const auto taps = static_cast<int64_t>(gather.taps.size());
-  for (int64_t block = 0; block < channels; block += lanes) {
-    const float* block_weights = weights.data() + block / lanes * all_taps * Size * lanes;
-    for (int64_t first = 0; first < pixels; first += R) {
-      const int64_t last = pixels - 1;  // read again for the rest of the last tile
-      ahead.next();
-      Vector sum[R];
-#pragma GCC unroll 6
-      for (int r = 0; r < R; ++r) sum[r] = Vector{};
-      for (int64_t t = 0; t < taps; ++t) {
-        const float* w = block_weights + gather.taps[static_cast<size_t>(t)] * Size * lanes;
-        const float* const* source = gather.source.data() + t * pixels;
-#pragma GCC unroll 6
-        for (int r = 0; r < R; ++r) {
-          sum[r] = add_products<Size>(sum[r], load(source[std::min(first + r, last)] + block), w,
-                                      std::make_integer_sequence<int, Size>());
+/// The rows [first, last) of one block of channels of an image, at most tile_rows; with accumulate, added to them.
+template <int Size, int P, int Q>
+void sweep(const Tensor& in, const float* weights, int64_t size, int64_t image, int64_t first, int64_t last,
+           int64_t channel, bool accumulate, Prefetch& read, Prefetch& write, Tensor& out) {
+  constexpr int R = tile_rows, unrolled = Size < lanes ? Size : 2;
+  constexpr int above = P == 1, in_rows = above + (Q * (R - 1) + 1) / P + 1;  // rows and columns before those at first
+  constexpr int left = Q == 1;
+  const Shape &from = in.shape(), &to = out.shape();
+  const int64_t row_size = from[2] * from[3], unit = std::max<int64_t>(size, lanes);
+  const float* row[in_rows];
+#pragma GCC unroll 16
+  for (int i = 0; i < in_rows; ++i) {
+    const int64_t y = first * Q / P + i - above;
+    row[i] = y >= 0 && y < from[1] ? in.data() + (image * from[1] + y) * row_size + channel / unit * unit
+                                   : zero_channels(row_size);
+  }
+  float* result = out.data() + (image * to[1] + first) * to[2] * to[3] + channel;
+  Vector sum[R][kernel] = {};  // by tap: each has the column of the result to which it moved, or one more for Q = 2
+  for (int64_t step = 0; step * P < to[2] + left; ++step) {
+    read.next();
+    write.next();
+    const int64_t depth = step * Q >= from[2] ? 0 : Size < lanes ? Size : size;
+    for (int64_t j = 0; j < depth; j += unrolled) {
+      unroll<0, 1, unrolled>([&]<int J>() {
+#pragma GCC unroll 2
+        for (int q = 0; q < Q; ++q) {
+          const int64_t x = step * Q + q;
+          if (q > 0 && x == from[2]) break;
+          Vector pixel[in_rows];
+#pragma GCC unroll 16
+          for (int i = 0; i < in_rows; ++i) pixel[i] = spread<Size, J>(row[i] + x * from[3] + j);
+#pragma GCC unroll 9
+          for (int t = 0; t < taps; ++t) {
+            const int ky = t / kernel, kx = t % kernel;
+            if ((P * q - 1 + kx) % Q != 0) continue;
+            const Vector factor = load(weights + ((j + J) * taps + t) * lanes);
+#pragma GCC unroll 4
+            for (int r = 0; r < R; ++r) {
+              const int y = Q * r + 1 - ky;
+              if (y % P == 0) sum[r][kx] += factor * pixel[above + y / P];
+            }
+          }
+        }
+      });
+    }
+#pragma GCC unroll 4
+    for (int r = 0; r < R; ++r) {
+      if (Q == 2) sum[r][0] += sum[r][1];
+#pragma GCC unroll 2
+      for (int i = 0; i < P; ++i) {
+        const int64_t x = step * P + i - left;
+        if (x >= 0 && x < to[2] && first + r < last) {
+          float* place = result + (r * to[2] + x) * to[3];
+          store(place, accumulate ? load(place) + sum[r][i] : sum[r][i]);
         }
       }
-#pragma GCC unroll 6
-      for (int r = 0; r < R; ++r) {
-        if (first + r > last) break;
-        float* to = y.data() + gather.result[static_cast<size_t>(first + r)] * channels + block;
-        store(to, accumulate ? load(to) + sum[r] : sum[r]);
-      }
+      sum[r][0] = sum[r][P * Q];
+      sum[r][1] = P * Q == 1 ? sum[r][2] : Vector{};
+      sum[r][2] = Vector{};
     }
   }
 }
 
-/// A sum waits for the one before it, so several taps are summed by turns, as many as fit the registers.
-template <int Size>
-constexpr int taps_together = Size <= 8 ? 3 : 1;
+template <int P, int Q>
+void convolve(const Tensor& in, const Tensor& weight, bool backward, bool accumulate, Tensor& out) {
+  const Tensor weights = pack(weight, backward);
+  const int64_t channels = out.shape()[3], size = weight.shape()[3];
+  const Bands bands(out.shape()[0], out.shape()[1], out.shape()[2], 256 / (Q * Q));
+  const int64_t slices = divide_up(channels, slice_channels), chunks = divide_up(bands.number, bands.together);
+  parallel_for(chunks * slices, 1, [&](int64_t task, int64_t) {
+    const int64_t begin = task / slices * bands.together, end = std::min(bands.number, begin + bands.together);
+    const int64_t first = task % slices * slice_channels, last = std::min(channels, first + slice_channels);
+    const auto ahead = [&](const Tensor& t, Prefetch::To use) {
+      const int64_t next = (task + threads()) / slices * bands.together;
+      return Prefetch(t, next, next + bands.together, bands.number, (task + threads()) % slices * slice_channels,
+                      last - first, use,
+                      (last - first) / lanes * bands.together * bands.rows / tile_rows * out.shape()[2] / P);
+    };
+    Prefetch read = ahead(in, Prefetch::To::read), write = ahead(out, Prefetch::To::write);
+    for (int64_t c = first; c < last; c += lanes) {
+      for (int64_t band = begin; band < end; ++band) {
+        const int64_t top = band % bands.per_image * bands.rows, bottom = std::min(out.shape()[1], top + bands.rows);
+        for (int64_t row = top; row < bottom; row += tile_rows) {
+          with_size(size, [&]<int Size>() {
+            sweep<Size, P, Q>(in, weights.data() + c * taps * size, size, band / bands.per_image, row, bottom, c,
+                              accumulate, read, write, out);
+          });
+        }
+      }
+    }
+  });
+}
 
-/// sums (Taps, Size, lanes) += the products of the slopes of all gathered pixels, `stride` apart, with the pixels'
-/// channels from `block` on, for taps from `tap` on.
-template <int Size, int Taps>
-void add_tap_slopes(const Gather& gather, int64_t tap, const float* slopes, int64_t stride, int64_t block,
-                    float* sums) {
-  const int64_t pixels = gather.pixels();
-  const float* const* source = gather.source.data() + tap * pixels;
-  Vector sum[Taps * Size];
-#pragma GCC unroll 24
-  for (int i = 0; i < Taps * Size; ++i) sum[i] = load(sums + i * lanes);
-  for (int64_t p = 0; p < pixels; ++p, slopes += stride) {
-    const Vector slope = load(slopes);
-#pragma GCC unroll 3
-    for (int t = 0; t < Taps; ++t) {
-      add_slopes<Size>(sum + t * Size, slope, load(source[t * pixels + p] + block),
-                       std::make_integer_sequence<int, Size>());
+/// Copies some channels of the pixels [top, bottom) x [left, right) of an image, and zeros for those beyond it.
+float* copy(const Tensor& image, int64_t n, int64_t top, int64_t bottom, int64_t left, int64_t right, int64_t channel,
+            int64_t channels, float* to) {
+  const Shape& shape = image.shape();
+  for (int64_t y = top; y < bottom; ++y) {
+    const bool inside = y >= 0 && y < shape[1];
+    const int64_t begin = inside ? std::max<int64_t>(left, 0) : right, end = inside ? std::min(right, shape[2]) : right;
+    to = std::fill_n(to, (begin - left) * channels, 0.0f);
+    const float* from = image.data() + ((n * shape[1] + y) * shape[2] + begin) * shape[3] + channel;
+    for (int64_t x = begin; x < end; ++x, from += shape[3]) {
+      for (int64_t c = 0; c < channels; c += lanes, to += lanes) store(to, load(from + c));
+    }
+    to = std::fill_n(to, (right - end) * channels, 0.0f);
+  }
+  return to;
+}
+
+/// Pixels (n, h, w) of copies of x or dy, and how far apart they are.
+struct Copy {
+  const float* data;
+  int64_t n, h, w;
+};
+
+/// sums (channels j, taps, lanes) += the products of N channels of x, from J on, with the slopes that they meet; for
+/// (n, h, w) pixels of dy.
+template <int Size, int Stride, int J, int N>
+void add_products(const Copy& x, const Copy& dy, int64_t n, int64_t h, int64_t w, Prefetch& read_x, Prefetch& read_dy,
+                  float* sums) {
+  Vector sum[taps][N];
+#pragma GCC unroll 9
+  for (int t = 0; t < taps; ++t) {
+#pragma GCC unroll 8
+    for (int i = 0; i < N; ++i) sum[t][i] = load(sums + (i * taps + t) * lanes);
+  }
+  for (int64_t image = 0; image < n; ++image) {
+    for (int64_t row = 0; row < h; ++row) {
+      read_x.next();
+      read_dy.next();
+      const float* from = x.data + image * x.n + row * Stride * x.h;
+      const float* slopes = dy.data + image * dy.n + row * dy.h;
+      for (int64_t column = 0; column < w; ++column, from += Stride * x.w, slopes += dy.w) {
+#pragma GCC unroll 4
+        for (int q = 0; q < Stride * Stride; ++q) {
+          const int qy = q / Stride, qx = q % Stride;
+          Vector pixel[N];
+          unroll<0, 1, N>([&]<int I>() { pixel[I] = spread<Size, J + I>(from + qy * x.h + qx * x.w); });
+#pragma GCC unroll 9
+          for (int t = 0; t < taps; ++t) {
+            const int sy = qy + 1 - t / kernel, sx = qx + 1 - t % kernel;
+            if (sy % Stride != 0 || sx % Stride != 0) continue;
+            const Vector slope = load(slopes + sy / Stride * dy.h + sx / Stride * dy.w);
+#pragma GCC unroll 8
+            for (int i = 0; i < N; ++i) sum[t][i] += slope * pixel[i];
+          }
+        }
+      }
     }
   }
-#pragma GCC unroll 24
-  for (int i = 0; i < Taps * Size; ++i) store(sums + i * lanes, sum[i]);
+#pragma GCC unroll 9
+  for (int t = 0; t < taps; ++t) {
+#pragma GCC unroll 8
+    for (int i = 0; i < N; ++i) store(sums + (i * taps + t) * lanes, sum[t][i]);
+  }
+}
+
+template <int Stride>
+void weight_gradient(const Tensor& dy, const Tensor& x, Tensor& dweight) {
+  constexpr int64_t tasks = 8, before = Stride == 1;  // pixels before and after those of dy that x meets: 1 after
+  const Shape& out = dy.shape();
+  const int64_t channels = out[3], size = dweight.shape()[3], unit = std::max<int64_t>(size, lanes);
+  const Bands bands(out[0], out[1], out[2], 256 * lanes / unit / (Stride * Stride));
+  const int64_t x_width = out[2] * Stride, dy_width = before + out[2] + 1;
+  const int64_t x_size = bands.rows * Stride * x_width * unit, dy_size = (before + bands.rows + 1) * dy_width * unit;
+  const int64_t slices = divide_up(channels, slice_channels), parts = divide_up(tasks, slices);
+  Tensor sums({parts, channels / lanes, size * taps, lanes});
+  parallel_for(parts * slices, 1, [&](int64_t task, int64_t) {
+    const int64_t first = task % slices * slice_channels, last = std::min(channels, first + slice_channels);
+    const int64_t part = task / slices, stop = bands.number * (part + 1) / parts;
+    float* part_sums = sums.data() + part * channels * taps * size;
+    std::fill(part_sums + first * taps * size, part_sums + last * taps * size, 0.0f);
+    Tensor xs({bands.together, x_size}), dys({bands.together, dy_size});
+    for (int64_t begin = bands.number * part / parts; begin < stop; begin += bands.together) {
+      const int64_t end = std::min(stop, begin + bands.together);
+      const auto ahead = [&](const Tensor& t) {
+        return Prefetch(t, end, std::min(stop, end + bands.together), bands.number, first, last - first,
+                        Prefetch::To::read, (last - first) / lanes * bands.together * bands.rows * size / 2);
+      };
+      Prefetch read_x = ahead(x), read_dy = ahead(dy);
+      for (int64_t c = first; c < last; c += unit) {
+        float *x_end = xs.data(), *dy_end = dys.data();
+        for (int64_t band = begin; band < end; ++band) {
+          const int64_t image = band / bands.per_image, top = band % bands.per_image * bands.rows;
+          const int64_t bottom = top + bands.rows;
+          x_end = copy(x, image, top * Stride, bottom * Stride, 0, x_width, c, unit, x_end);
+          dy_end = copy(dy, image, top - before, bottom + 1, -before, out[2] + 1, c, unit, dy_end);
+        }
+        for (int64_t block = 0; block < unit; block += lanes) {
+          with_size(size, [&]<int Size>() {
+            constexpr int N = lanes == 16 && Size > 1 ? 2 : 1, unrolled = Size < lanes ? Size : N;
+            for (int64_t j = 0; j < (Size < lanes ? Size : size); j += unrolled) {
+              unroll<0, N, unrolled>([&]<int J>() {
+                add_products<Size, Stride, J, N>(
+                    {xs.data() + j, x_size, x_width * unit, unit},
+                    {dys.data() + before * (dy_width + 1) * unit + block, dy_size, dy_width * unit, unit}, end - begin,
+                    bands.rows, out[2], read_x, read_dy, part_sums + ((c + block) * size + (j + J) * lanes) * taps);
+              });
+            }
+          });
+        }
+      }
+    }
+  });
+  parallel_for(channels, lanes, [&](int64_t begin, int64_t end) {
+    for (int64_t c = begin; c < end; ++c) {
+      for (int64_t t = 0; t < taps; ++t) {
+        for (int64_t j = 0; j < size; ++j) {
+          const float* from = sums.data() + begin * taps * size + (j * taps + t) * lanes + c - begin;
+          float sum = 0;
+          for (int64_t part = 0; part < parts; ++part) sum += from[part * channels * taps * size];
+          dweight.data()[(c * taps + t) * size + j] = sum;
+        }
+      }
+    }
+  });
 }
 
 }  // namespace
 
-bool fits(const Shape& weight, const Conv2dSpec& spec, int64_t largest_group) {
+bool fits(const Shape& weight, const Conv2dSpec& spec) {
   const int64_t size = weight[3];
-  return spec.groups > 1 && size <= largest_group && weight[0] == size * spec.groups && lanes % size == 0 &&
+  return weight[1] == kernel && weight[2] == kernel && spec.pad == 1 && spec.stride <= 2 && spec.groups > 1 &&
+         weight[0] == size * spec.groups && size <= 2 * lanes && (lanes % size == 0 || size % lanes == 0) &&
          weight[0] % lanes == 0;
 }
 
 void forward(const Tensor& x, const Tensor& weight, const Conv2dSpec& spec, Tensor& y) {
-  const Tensor weights = pack(weight, false);
-  const Shape& out = y.shape();
-  const int64_t pixels = out[0] * out[1] * out[2];
-  parallel_for(pixels, gather_pixels, [&](int64_t begin, int64_t end) {
-    const Gather gather = gather_inputs(x, weight.shape(), spec, out, begin, end);
-    Prefetch ahead = next_chunk(x, begin, gather_pixels, pixels, tiles_of(out[3]));
-    with_size(weight.shape()[3], [&]<int Size>() { multiply<Size>(gather, weights, false, ahead, y); });
-  });
+  if (spec.stride == 1) convolve<1, 1>(x, weight, false, false, y);
+  else convolve<1, 2>(x, weight, false, false, y);
 }
 
 void backward_data(const Tensor& dy, const Tensor& weight, const Conv2dSpec& spec, bool accumulate, Tensor& dx) {
-  const Tensor weights = pack(weight, true);
-  const Shape& in = dx.shape();
-  const int64_t rows = in[0] * in[1], grain = gather_rows(in, spec.stride);
-  parallel_for(rows, grain, [&](int64_t begin, int64_t end) {
-    Prefetch ahead = next_chunk(dy, begin, grain, rows, tiles_of(in[3]));
-    for (int64_t phase = 0; phase < spec.stride * spec.stride; ++phase) {
-      const Gather gather = gather_slopes(dy, weight.shape(), spec, in, begin, end, phase);
-      if (gather.pixels() == 0) continue;
-      with_size(weight.shape()[3], [&]<int Size>() { multiply<Size>(gather, weights, accumulate, ahead, dx); });
-    }
-  });
+  if (spec.stride == 1) convolve<1, 1>(dy, weight, true, accumulate, dx);
+  else convolve<2, 1>(dy, weight, true, accumulate, dx);
 }
 
 void backward_weight(const Tensor& dy, const Tensor& x, const Conv2dSpec& spec, Tensor& dweight) {
-  const Shape &k = dweight.shape(), &out = dy.shape();
-  const int64_t taps = k[1] * k[2], size = k[3], channels = k[0], pixels = out[0] * out[1] * out[2];
-  constexpr int64_t parts = 8;  // of the pixels; their sums, laid out like packed weights, are added up in order
-  Tensor sums = Tensor::zeros({parts, channels / lanes, taps, size * lanes});
-  parallel_for(parts, 1, [&](int64_t part, int64_t) {
-    float* part_sums = sums.data() + part * channels * taps * size;
-    const int64_t stop = pixels * (part + 1) / parts;
-    for (int64_t begin = pixels * part / parts; begin < stop; begin += gather_pixels) {
-      const int64_t end = std::min(stop, begin + gather_pixels);
-      const Gather gather = gather_inputs(x, k, spec, out, begin, end);
-      NextBlock ahead(x, dy, end, std::min(stop, end + gather_pixels), pixels, channels / lanes * taps);
-      with_size(size, [&]<int Size>() {
-        for (int64_t block = 0; block < channels; block += lanes) {
-          const float* slopes = dy.data() + begin * channels + block;
-          const auto add = [&]<int Taps>(int64_t tap) {
-            ahead.next();
-            add_tap_slopes<Size, Taps>(gather, tap, slopes, channels, block,
-                                       part_sums + (block / lanes * taps + tap) * Size * lanes);
-          };
-          int64_t tap = 0;
-          for (; tap + taps_together<Size> <= taps; tap += taps_together<Size>) {
-            add.template operator()<taps_together<Size>>(tap);
-          }
-          for (; tap < taps; ++tap) add.template operator()<1>(tap);
-        }
-      });
-    }
-  });
-  for (int64_t oc = 0; oc < channels; ++oc) {
-    for (int64_t tap = 0; tap < taps; ++tap) {
-      for (int64_t j = 0; j < size; ++j) {
-        const float* from = sums.data() + ((oc / lanes * taps + tap) * size + j) * lanes + oc % lanes;
-        float sum = 0;
-        for (int64_t part = 0; part < parts; ++part) sum += from[part * channels * taps * size];
-        dweight.data()[(oc * taps + tap) * size + j] = sum;
-      }
-    }
-  }
+  if (spec.stride == 1) weight_gradient<1>(dy, x, dweight);
+  else weight_gradient<2>(dy, x, dweight);
 }
 
 }  // namespace engine::cpu::grouped

@@ -262,7 +262,7 @@ void weight_gradient(const Tensor& dy, const Tensor& x, Tensor& dweight) {
   constexpr int64_t tasks = 8, before = Stride == 1;  // pixels before and after those of dy that x meets: 1 after
   const Shape& out = dy.shape();
   const int64_t channels = out[3], size = dweight.shape()[3], unit = std::max<int64_t>(size, lanes);
-  const Bands bands(out[0], out[1], out[2], 256 * lanes / unit / (Stride * Stride));
+  const Bands bands(out[0], out[1], out[2], 128 * lanes / unit / Stride);
   const int64_t x_width = out[2] * Stride, dy_width = before + out[2] + 1;
   const int64_t x_size = bands.rows * Stride * x_width * unit, dy_size = (before + bands.rows + 1) * dy_width * unit;
   const int64_t slices = divide_up(channels, slice_channels), parts = divide_up(tasks, slices);

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <atomic>
 #include <bit>
 
 #include "engine/cpu/conv.h"
@@ -243,6 +244,7 @@ void add_products(const Copy& x, const Copy& dy, int64_t n, int64_t h, int64_t w
             const int sy = qy + 1 - t / kernel, sx = qx + 1 - t % kernel;
             if (sy % Stride != 0 || sx % Stride != 0) continue;
             const Vector slope = load(slopes + sy / Stride * dy.h + sx / Stride * dy.w);
+            std::atomic_signal_fence(std::memory_order_acq_rel);  // or the compiler loads it again for each use
 #pragma GCC unroll 8
             for (int i = 0; i < N; ++i) sum[t][i] += slope * pixel[i];
           }

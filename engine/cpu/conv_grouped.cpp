@@ -85,15 +85,17 @@ struct Bands {
 Tensor pack(const Tensor& weight, bool backward) {
   const int64_t channels = weight.shape()[0], size = weight.shape()[3], filter = taps * size;
   Tensor packed({channels / lanes, size, taps, lanes});
-  parallel_for(channels, lanes, [&](int64_t begin, int64_t end) {
-    for (int64_t c = begin; c < end; ++c) {
-      const int64_t group = c / size * size;
-      const float* from = weight.data() + (backward ? group * filter + c - group : c * filter);
-      float* to = packed.data() + begin * filter + c - begin;
-      for (int64_t t = 0; t < taps; ++t) {
-        for (int64_t j = 0; j < size; ++j) {
-          to[(j * taps + t) * lanes] = backward ? from[j * filter + t * size] : from[(taps - 1 - t) * size + j];
-        }
+  parallel_for(channels, lanes, [&](int64_t begin, int64_t) {
+    int64_t place[lanes];  // of each channel's weights
+    for (int64_t lane = 0; lane < lanes; ++lane) {
+      const int64_t c = begin + lane, in_group = backward ? c % size : 0;
+      place[lane] = (c - in_group) * filter + in_group;
+    }
+    float* to = packed.data() + begin * filter;
+    for (int64_t j = 0; j < size; ++j) {
+      for (int64_t t = 0; t < taps; ++t, to += lanes) {
+        const float* from = weight.data() + (backward ? j * filter + t * size : (taps - 1 - t) * size + j);
+        for (int64_t lane = 0; lane < lanes; ++lane) to[lane] = from[place[lane]];
       }
     }
   });
@@ -306,15 +308,14 @@ void weight_gradient(const Tensor& dy, const Tensor& x, Tensor& dweight) {
       }
     }
   });
-  parallel_for(channels, lanes, [&](int64_t begin, int64_t end) {
-    for (int64_t c = begin; c < end; ++c) {
-      for (int64_t t = 0; t < taps; ++t) {
-        for (int64_t j = 0; j < size; ++j) {
-          const float* from = sums.data() + begin * taps * size + (j * taps + t) * lanes + c - begin;
-          float sum = 0;
-          for (int64_t part = 0; part < parts; ++part) sum += from[part * channels * taps * size];
-          dweight.data()[(c * taps + t) * size + j] = sum;
-        }
+  parallel_for(channels, lanes, [&](int64_t begin, int64_t) {
+    const float* from = sums.data() + begin * taps * size;
+    for (int64_t j = 0; j < size; ++j) {
+      for (int64_t t = 0; t < taps; ++t, from += lanes) {
+        Vector sum = load(from);
+        for (int64_t part = 1; part < parts; ++part) sum += load(from + part * channels * taps * size);
+        float* to = dweight.data() + (begin * taps + t) * size + j;
+        for (int64_t lane = 0; lane < lanes; ++lane) to[lane * taps * size] = sum[lane];
       }
     }
   });

@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <atomic>
-#include <bit>
 
 #include "engine/cpu/conv.h"
 #include "engine/cpu/gather.h"
@@ -10,29 +9,29 @@
 
 // A 3x3 convolution of small groups, such as the 32 groups of 4 to 32 channels of ResNeXt-50. One vector holds several
 // groups, and every output channel needs the `size` input channels of its own group alone: spread(x, j) repeats channel
-// j of each group over the group, and where a group fills whole vectors, over all lanes:
+// j of each group over the group, or over all lanes where a group fills them:
 //
 //   x             a b c d | e f g h | ...
 //   spread(x, 1)  b b b b | f f f f | ...
 //   y += spread(x, 0) w[0] + spread(x, 1) w[1] + ...
 //
-// To spread costs as much as to multiply, so what is spread once serves all the taps it meets. The sums of a few rows
-// sweep from left to right, with those columns of the result that a column of the input reaches:
+// To spread takes as long as to multiply, so what was spread once serves all the taps it meets. A few rows of sums
+// sweep over the image from left to right, with the columns of the result that the next column of the input reaches:
 //
 //       . . o . .         . s s s .         o  spread, one channel after the other
 //       . . o . .    ->   . s s s .         s  sums in registers: then the left ones are finished and the others move
 //       on . . o . .
 //
-// Forward and backward are the same sweep. In both dimensions the output pixels that an input pixel meets at the taps k
-// are those with  Q output = P input - 1 + k:  P = 1 and Q = stride forward, with the taps turned round, and P = stride
-// and Q = 1 backward, with the weights of a group transposed. The gradient of the weights keeps the sums of all taps
-// for a few channels j, while it runs over the pixels.
+// Forward and backward are the same sweep. In both dimensions an input pixel meets those output pixels at the taps k
+// for which  Q output = P input - 1 + k:  P = 1 and Q = stride forward, with the taps turned round, and P = stride and
+// Q = 1 backward, with the weights of a group transposed. The gradient of the weights keeps the sums of all taps for a
+// few channels j in registers, while it runs over the pixels.
 namespace engine::cpu::grouped {
 namespace {
 
 constexpr int kernel = 3, taps = kernel * kernel;
-constexpr int tile_rows = lanes == 16 ? 4 : 2;  // of the output in a sweep
-constexpr int64_t slice_channels = 128;         // that are worked on by one thread: runs of memory that are long enough
+constexpr int tile_rows = 4;             // of the output in one sweep
+constexpr int64_t slice_channels = 128;  // that a thread works on: runs of memory that are long enough to be fetched
 
 int64_t divide_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
@@ -58,7 +57,7 @@ inline void unroll(Run run) {
   }
 }
 
-/// Calls run.template operator()<Size>(), where larger groups than `lanes` count as such.
+/// Calls run.template operator()<Size>() with Size = size, or `lanes` for whole vectors.
 template <class Run>
 void with_size(int64_t size, Run run) {
   if (size == 1) run.template operator()<1>();
@@ -70,15 +69,18 @@ void with_size(int64_t size, Run run) {
   }
 }
 
-/// Images cut into bands of rows, of which a thread takes so many together that they have about so many pixels.
+/// Images cut into bands of rows, and how many of these make about so many pixels together.
 struct Bands {
   int64_t per_image, rows, number, together;
 
-  Bands(int64_t images, int64_t height, int64_t width, int64_t pixels)
-      : per_image(divide_up(height, std::max<int64_t>(tile_rows, pixels / width))),
-        rows(round_up(divide_up(height, per_image), tile_rows)),
-        number(images * per_image),
-        together(std::max<int64_t>(1, pixels / (rows * width))) {}
+  Bands(const Shape& images, int64_t pixels)
+      : per_image(divide_up(images[1], std::max<int64_t>(tile_rows, pixels / images[2]))),
+        rows(round_up(divide_up(images[1], per_image), tile_rows)),
+        number(images[0] * per_image),
+        together(std::max<int64_t>(1, pixels / (rows * images[2]))) {}
+
+  int64_t image(int64_t band) const { return band / per_image; }
+  int64_t top(int64_t band) const { return band % per_image * rows; }
 };
 
 /// (blocks of `lanes` channels, j, taps, lanes): what the j-th channel of its group adds to each channel of the result.
@@ -102,24 +104,24 @@ Tensor pack(const Tensor& weight, bool backward) {
   return packed;
 }
 
-/// The rows [first, last) of one block of channels of an image, at most tile_rows; with accumulate, added to them.
+/// One block of channels of the rows [first, last) of an image, at most tile_rows; with accumulate, added to them.
 template <int Size, int P, int Q>
 void sweep(const Tensor& in, const float* weights, int64_t size, int64_t image, int64_t first, int64_t last,
            int64_t channel, bool accumulate, Prefetch& read, Prefetch& write, Tensor& out) {
   constexpr int R = tile_rows, unrolled = Size < lanes ? Size : 2;
-  constexpr int above = P == 1, in_rows = above + (Q * (R - 1) + 1) / P + 1;  // rows and columns before those at first
-  constexpr int left = Q == 1;
+  constexpr int above = P == 1, in_rows = above + (Q * (R - 1) + 1) / P + 1;  // from the row above that at `first`
+  constexpr int left = Q == 1;  // columns of the result that the first step finishes before column 0
   const Shape &from = in.shape(), &to = out.shape();
   const int64_t row_size = from[2] * from[3], unit = std::max<int64_t>(size, lanes);
   const float* row[in_rows];
 #pragma GCC unroll 16
   for (int i = 0; i < in_rows; ++i) {
     const int64_t y = first * Q / P + i - above;
-    row[i] = y >= 0 && y < from[1] ? in.data() + (image * from[1] + y) * row_size + channel / unit * unit
-                                   : zero_channels(row_size);
+    const bool inside = y >= 0 && y < from[1];
+    row[i] = inside ? in.data() + (image * from[1] + y) * row_size + channel / unit * unit : zero_channels(row_size);
   }
   float* result = out.data() + (image * to[1] + first) * to[2] * to[3] + channel;
-  Vector sum[R][kernel] = {};  // by tap: each has the column of the result to which it moved, or one more for Q = 2
+  Vector sum[R][kernel] = {};  // by the tap kx that adds to it
   for (int64_t step = 0; step * P < to[2] + left; ++step) {
     read.next();
     write.next();
@@ -149,7 +151,7 @@ void sweep(const Tensor& in, const float* weights, int64_t size, int64_t image, 
     }
 #pragma GCC unroll 4
     for (int r = 0; r < R; ++r) {
-      if (Q == 2) sum[r][0] += sum[r][1];
+      if (Q == 2) sum[r][0] += sum[r][1];  // of the same column
 #pragma GCC unroll 2
       for (int i = 0; i < P; ++i) {
         const int64_t x = step * P + i - left;
@@ -165,29 +167,31 @@ void sweep(const Tensor& in, const float* weights, int64_t size, int64_t image, 
   }
 }
 
+/// Bands of rows and slices of channels in parallel, each after fetching a little of the next one in every step.
 template <int P, int Q>
 void convolve(const Tensor& in, const Tensor& weight, bool backward, bool accumulate, Tensor& out) {
   const Tensor weights = pack(weight, backward);
-  const int64_t channels = out.shape()[3], size = weight.shape()[3];
-  const Bands bands(out.shape()[0], out.shape()[1], out.shape()[2], 256 / (Q * Q));
+  const Shape& to = out.shape();
+  const int64_t channels = to[3], size = weight.shape()[3];
+  const Bands bands(to, 256 / (Q * Q));
   const int64_t slices = divide_up(channels, slice_channels), chunks = divide_up(bands.number, bands.together);
   parallel_for(chunks * slices, 1, [&](int64_t task, int64_t) {
     const int64_t begin = task / slices * bands.together, end = std::min(bands.number, begin + bands.together);
     const int64_t first = task % slices * slice_channels, last = std::min(channels, first + slice_channels);
-    const auto ahead = [&](const Tensor& t, Prefetch::To use) {
-      const int64_t next = (task + threads()) / slices * bands.together;
-      return Prefetch(t, next, next + bands.together, bands.number, (task + threads()) % slices * slice_channels,
-                      last - first, use,
-                      (last - first) / lanes * bands.together * bands.rows / tile_rows * out.shape()[2] / P);
+    const auto ahead = [&](const Tensor& tensor, Prefetch::To use) {
+      const int64_t next = task + threads(), band = next / slices * bands.together;
+      const int64_t steps = (last - first) / lanes * bands.together * bands.rows / tile_rows * to[2] / P;
+      return Prefetch(tensor, band, band + bands.together, bands.number, next % slices * slice_channels, last - first,
+                      use, steps);
     };
     Prefetch read = ahead(in, Prefetch::To::read), write = ahead(out, Prefetch::To::write);
     for (int64_t c = first; c < last; c += lanes) {
       for (int64_t band = begin; band < end; ++band) {
-        const int64_t top = band % bands.per_image * bands.rows, bottom = std::min(out.shape()[1], top + bands.rows);
+        const int64_t top = bands.top(band), bottom = std::min(to[1], top + bands.rows);
         for (int64_t row = top; row < bottom; row += tile_rows) {
           with_size(size, [&]<int Size>() {
-            sweep<Size, P, Q>(in, weights.data() + c * taps * size, size, band / bands.per_image, row, bottom, c,
-                              accumulate, read, write, out);
+            sweep<Size, P, Q>(in, weights.data() + c * taps * size, size, bands.image(band), row, bottom, c, accumulate,
+                              read, write, out);
           });
         }
       }
@@ -212,42 +216,42 @@ float* copy(const Tensor& image, int64_t n, int64_t top, int64_t bottom, int64_t
   return to;
 }
 
-/// Pixels (n, h, w) of copies of x or dy, and how far apart they are.
+/// Copies of pixels, and how far apart they are: from band to band, row to row, column to column.
 struct Copy {
   const float* data;
-  int64_t n, h, w;
+  int64_t band, row, column;
 };
 
-/// sums (channels j, taps, lanes) += the products of N channels of x, from J on, with the slopes that they meet; for
-/// (n, h, w) pixels of dy.
+/// sums (channels j, taps, lanes) += the products of N channels of x, from J on, with the slopes that they meet, for
+/// bands of rows x columns pixels of dy.
 template <int Size, int Stride, int J, int N>
-void add_products(const Copy& x, const Copy& dy, int64_t n, int64_t h, int64_t w, Prefetch& read_x, Prefetch& read_dy,
-                  float* sums) {
+void add_products(const Copy& x, const Copy& dy, int64_t bands, int64_t rows, int64_t columns, Prefetch& read_x,
+                  Prefetch& read_dy, float* sums) {
   Vector sum[taps][N];
 #pragma GCC unroll 9
   for (int t = 0; t < taps; ++t) {
-#pragma GCC unroll 8
+#pragma GCC unroll 2
     for (int i = 0; i < N; ++i) sum[t][i] = load(sums + (i * taps + t) * lanes);
   }
-  for (int64_t image = 0; image < n; ++image) {
-    for (int64_t row = 0; row < h; ++row) {
+  for (int64_t band = 0; band < bands; ++band) {
+    for (int64_t row = 0; row < rows; ++row) {
       read_x.next();
       read_dy.next();
-      const float* from = x.data + image * x.n + row * Stride * x.h;
-      const float* slopes = dy.data + image * dy.n + row * dy.h;
-      for (int64_t column = 0; column < w; ++column, from += Stride * x.w, slopes += dy.w) {
+      const float* from = x.data + band * x.band + row * Stride * x.row;
+      const float* slopes = dy.data + band * dy.band + row * dy.row;
+      for (int64_t column = 0; column < columns; ++column, from += Stride * x.column, slopes += dy.column) {
 #pragma GCC unroll 4
         for (int q = 0; q < Stride * Stride; ++q) {
           const int qy = q / Stride, qx = q % Stride;
           Vector pixel[N];
-          unroll<0, 1, N>([&]<int I>() { pixel[I] = spread<Size, J + I>(from + qy * x.h + qx * x.w); });
+          unroll<0, 1, N>([&]<int I>() { pixel[I] = spread<Size, J + I>(from + qy * x.row + qx * x.column); });
 #pragma GCC unroll 9
           for (int t = 0; t < taps; ++t) {
             const int sy = qy + 1 - t / kernel, sx = qx + 1 - t % kernel;
             if (sy % Stride != 0 || sx % Stride != 0) continue;
-            const Vector slope = load(slopes + sy / Stride * dy.h + sx / Stride * dy.w);
+            const Vector slope = load(slopes + sy / Stride * dy.row + sx / Stride * dy.column);
             std::atomic_signal_fence(std::memory_order_acq_rel);  // or the compiler loads it again for each use
-#pragma GCC unroll 8
+#pragma GCC unroll 2
             for (int i = 0; i < N; ++i) sum[t][i] += slope * pixel[i];
           }
         }
@@ -256,7 +260,7 @@ void add_products(const Copy& x, const Copy& dy, int64_t n, int64_t h, int64_t w
   }
 #pragma GCC unroll 9
   for (int t = 0; t < taps; ++t) {
-#pragma GCC unroll 8
+#pragma GCC unroll 2
     for (int i = 0; i < N; ++i) store(sums + (i * taps + t) * lanes, sum[t][i]);
   }
 }
@@ -266,7 +270,7 @@ void weight_gradient(const Tensor& dy, const Tensor& x, Tensor& dweight) {
   constexpr int64_t tasks = 8, before = Stride == 1;  // pixels before and after those of dy that x meets: 1 after
   const Shape& out = dy.shape();
   const int64_t channels = out[3], size = dweight.shape()[3], unit = std::max<int64_t>(size, lanes);
-  const Bands bands(out[0], out[1], out[2], 128 * lanes / unit / Stride);
+  const Bands bands(out, 128 * lanes / unit / Stride);
   const int64_t x_width = out[2] * Stride, dy_width = before + out[2] + 1;
   const int64_t x_size = bands.rows * Stride * x_width * unit, dy_size = (before + bands.rows + 1) * dy_width * unit;
   const int64_t slices = divide_up(channels, slice_channels), parts = divide_up(tasks, slices);
@@ -287,8 +291,7 @@ void weight_gradient(const Tensor& dy, const Tensor& x, Tensor& dweight) {
       for (int64_t c = first; c < last; c += unit) {
         float *x_end = xs.data(), *dy_end = dys.data();
         for (int64_t band = begin; band < end; ++band) {
-          const int64_t image = band / bands.per_image, top = band % bands.per_image * bands.rows;
-          const int64_t bottom = top + bands.rows;
+          const int64_t image = bands.image(band), top = bands.top(band), bottom = top + bands.rows;
           x_end = copy(x, image, top * Stride, bottom * Stride, 0, x_width, c, unit, x_end);
           dy_end = copy(dy, image, top - before, bottom + 1, -before, out[2] + 1, c, unit, dy_end);
         }

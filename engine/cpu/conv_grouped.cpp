@@ -19,8 +19,8 @@
 // sweep over the image from left to right, with the columns of the result that the next column of the input reaches:
 //
 //       . . o . .         . s s s .         o  spread, one channel after the other
-//       . . o . .    ->   . s s s .         s  sums in registers: then the left ones are finished and the others move
-//       on . . o . .
+//       . . o . .    ->   . s s s .         s  sums in registers: the left ones are finished then,
+//       . . o . .         . s s s .            and the others move on
 //
 // Forward and backward are the same sweep. In both dimensions an input pixel meets those output pixels at the taps k
 // for which  Q output = P input - 1 + k:  P = 1 and Q = stride forward, with the taps turned round, and P = stride and
@@ -36,16 +36,15 @@ constexpr int64_t slice_channels = 128;  // that a thread works on: runs of memo
 int64_t divide_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 /// Channel J of each group, repeated over the group.
+template <int Size, int J, int... Lane>
+inline Vector spread(const float* x, std::integer_sequence<int, Lane...>) {
+  const Vector all = load(x);
+  return __builtin_shufflevector(all, all, (Lane / Size * Size + J)...);
+}
 template <int Size, int J>
 inline Vector spread(const float* x) {
-  if constexpr (Size == lanes) {
-    return x[J] - Vector{};  // - 0 changes nothing, so the compiler leaves it out
-  } else {
-    return [all = load(x)]<int... Lane>(std::integer_sequence<int, Lane...>) {
-      return __builtin_shufflevector(all, all, (Lane / Size * Size + J)...);
-    }
-    (std::make_integer_sequence<int, lanes>());
-  }
+  if constexpr (Size == lanes) return x[J] - Vector{};  // - 0 changes nothing, so the compiler leaves it out
+  else return spread<Size, J>(x, std::make_integer_sequence<int, lanes>());
 }
 
 /// Calls run.template operator()<First>(), <First + Step>(), ... below End.

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <bit>
 
 #include "engine/cpu/conv.h"
 #include "engine/cpu/gather.h"
@@ -200,11 +201,10 @@ void backward_weight(const Tensor& dy, const Tensor& x, const Conv2dSpec& spec, 
 
   // Threads share the work as sums over parts of the pixels, added up at the end, and, where the weights are so large
   // that adding up would cost more, as slices of the columns and of the output channels, so that little is copied
-  // twice.
-  constexpr int64_t tasks = 8;
-  int64_t parts = tasks;
+  // twice. The parts decide the rounding; the slices do not, and are as many as the threads need.
+  int64_t parts = 8;
   while (parts > 1 && (parts > pixels || parts * sum_size > (x.elements() + dy.elements()) / 4)) parts /= 2;
-  int64_t across = tasks / parts, down = 1;
+  int64_t across = std::bit_ceil(static_cast<uint64_t>(std::max<int64_t>(1, 2 * threads() / parts))), down = 1;
   while (across > 1 && rows * across > 2 * columns * down) across /= 2, down *= 2;
   const int64_t panels = Panel::number(columns), all_strips = (rows + strip_rows - 1) / strip_rows;
   across = std::min(across, panels);

@@ -25,4 +25,19 @@ inline void store_past_cache(float* to, Vector values) {
 #endif
 }
 
+/// How a result is written: over what was there, the same past the cache, or added to it.
+enum class Write { over, past_cache, add };
+
+/// The fastest way to write a result of which `run` numbers lie together.
+inline Write way_to_write(const Tensor& result, int64_t run, bool add) {
+  constexpr int64_t long_run = 64;  // shorter ones are slow to get past the cache
+  if (add) return Write::add;
+  return run % long_run == 0 && outgrows_cache(result) ? Write::past_cache : Write::over;
+}
+
+inline void store(float* to, Vector values, Write write) {
+  if (write == Write::past_cache) store_past_cache(to, values);
+  else store(to, write == Write::add ? load(to) + values : values);
+}
+
 }  // namespace engine::cpu

@@ -22,10 +22,11 @@ namespace {
 class Products {
  public:
   Products(const Gather& gather, const PackedWeights& weights, int64_t groups, bool accumulate, Tensor& y)
-      : gather_(gather), weights_(weights), groups_(groups), y_(y) {
-    const bool aligned = y.shape().last() % lanes == 0 && weights.columns() % lanes == 0;
-    write_ = accumulate ? Write::add : aligned && outgrows_cache(y) ? Write::past_cache : Write::over;
-  }
+      : gather_(gather),
+        weights_(weights),
+        groups_(groups),
+        write_(way_to_write(y, weights.columns(), accumulate)),
+        y_(y) {}
 
   /// For the panels [begin, end); fetches some of `ahead` before each tile.
   void run(int64_t begin, int64_t end, Prefetch& ahead) {
@@ -76,8 +77,8 @@ class Products {
   const Gather& gather_;
   const PackedWeights& weights_;
   int64_t groups_;
-  Tensor& y_;
   Write write_;
+  Tensor& y_;
 };
 
 /// Calls body(begin, end, first panel, end panel, ahead) for all of n, in parallel: in chunks of `grain`, where `ahead`

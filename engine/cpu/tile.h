@@ -65,9 +65,6 @@ inline void multiply_add(Vector (&sum)[R][V], A a, const float* b) {
   }
 }
 
-/// How a tile is written: over what was there, the same past the cache, or added to it.
-enum class Write { over, past_cache, add };
-
 /// c(r, v)[0, lanes) = sum over taps t and k < depth of a(t, r)[k] b(t)[(k V + v) lanes + ...], for every r <
 /// tile_rows(V) and v < V.
 template <int V, class A, class B, class C>
@@ -92,10 +89,7 @@ inline void gather_product(int64_t taps, int64_t depth, A a, B b, C c, Write wri
 #pragma GCC unroll 16
   for (int r = 0; r < R; ++r) {
 #pragma GCC unroll 4
-    for (int v = 0; v < V; ++v) {
-      if (write == Write::past_cache) store_past_cache(c(r, v), sum[r][v]);
-      else store(c(r, v), write == Write::add ? load(c(r, v)) + sum[r][v] : sum[r][v]);
-    }
+    for (int v = 0; v < V; ++v) store(c(r, v), sum[r][v], write);
   }
 }
 

@@ -57,7 +57,7 @@ class Convolution {
         oc_(y.shape()[3]),
         pad_(pad),
         tiles_(tiles),
-        accumulate_(accumulate),
+        write_(way_to_write(y, y.shape()[3], accumulate)),
         y_(y) {}
 
   void run() {
@@ -119,7 +119,10 @@ class Convolution {
                Prefetch& ahead) {
     const int64_t count = end - begin;
     Planes m(positions<Stride>, block, panel.width(), panel.width());
-    Prefetch result(y_, begin, end, tiles_.count, panel.begin, panel.count, Prefetch::To::write, calls_of(panel));
+    Prefetch result;
+    if (write_ != Write::past_cache) {
+      result = {y_, begin, end, tiles_.count, panel.begin, panel.count, Prefetch::To::write, calls_of(panel)};
+    }
     const auto products = [&](auto ic) {
       with_vectors(panel.vectors, [&]<int V>() {
         for (int64_t p = 0; p < positions<Stride>; ++p) {
@@ -150,7 +153,7 @@ class Convolution {
         transform<Map>([&](int i, int j) { return load(from + (i * Map::in + j) * size + k); },
                        [&](int i, int j, Vector value) {
                          float* to = pixels(i, j) + panel.begin + k;
-                         store(to, accumulate_ ? load(to) + value : value);
+                         store(to, value, write_);
                        });
       }
     }
@@ -160,7 +163,7 @@ class Convolution {
   Find find_;
   int64_t ic_, oc_, pad_;
   Tiles tiles_;
-  bool accumulate_;
+  Write write_;
   Tensor& y_;
 };
 

@@ -163,7 +163,7 @@ void copy_windows(const Tensor& x, const Shape& k, const Shape& y, const Conv2dS
   const Shape& in = x.shape();
   const int64_t ic = k[3], first_tap = begin / ic, first_channel = begin % ic, count = end - begin;
   const int64_t first_ky = first_tap / k[2], first_kx = first_tap % k[2];
-  const float *zeros = zero_channels(ic + lanes), *x_end = x.data() + x.elements();
+  const float *outside = zeros(ic + lanes), *x_end = x.data() + x.elements();
   Walk at(first, y[1], y[2]);
   for (int64_t p = first; p < last; ++p, panels += row, at.next()) {
     const int64_t y0 = at.y * spec.stride - spec.pad, x0 = at.x * spec.stride - spec.pad;
@@ -175,10 +175,10 @@ void copy_windows(const Tensor& x, const Shape& k, const Shape& y, const Conv2dS
       const bool inside = iy >= 0 && iy < in[1] && ix >= 0 && ix < in[2];
       const int64_t taps = whole_rows && inside ? k[2] - kx : 1;
       const float* from =
-          inside ? x.data() + ((at.image * in[1] + iy) * in[2] + ix) * in[3] + group * ic + channel : zeros;
+          inside ? x.data() + ((at.image * in[1] + iy) * in[2] + ix) * in[3] + group * ic + channel : outside;
       for (const int64_t stop = std::min(count, column + taps * ic - channel); column < stop;) {
         const int64_t in_panel = column % panel_width, some = std::min(stop - column, panel_width - in_panel);
-        copy(from, some, inside ? x_end : zeros + ic + lanes, panels + column / panel_width * panel_size + in_panel);
+        copy(from, some, inside ? x_end : outside + ic + lanes, panels + column / panel_width * panel_size + in_panel);
         from += some;
         column += some;
       }
@@ -217,20 +217,18 @@ void backward_weight(const Tensor& dy, const Tensor& x, const Conv2dSpec& spec, 
     const int64_t top = all_strips * layer / down * strip_rows,
                   bottom = std::min(rows, all_strips * (layer + 1) / down * strip_rows);
     const int64_t start = pixels * part / parts, stop = pixels * (part + 1) / parts;
-    // A 1x1 kernel reads of x, too, only the channels of this slice.
-    const bool channels_alone = groups == 1 && k[1] * k[2] == 1;
-    const int64_t from = left * panel_width, to = std::min(columns, right * panel_width);
-    const auto next_block = [&](int64_t begin, int64_t end, int64_t calls) -> NextBlock {
-      constexpr auto use = Prefetch::To::read;
-      if (!channels_alone) return {x, dy, begin, end, pixels, calls};
-      return {{x, begin, end, pixels, from, to - from, use, calls},
-              {dy, begin, end, pixels, top, std::min(oc, bottom) - top, use, calls}};
-    };
+    // What it reads of a pixel: its own channels alone, but all of x where columns are more than channels.
+    const bool pointwise = groups == 1 && k[1] * k[2] == 1;
+    const int64_t x_first = pointwise ? left * panel_width : 0, dy_first = groups == 1 ? top : 0;
+    const int64_t x_count = pointwise ? std::min(columns, right * panel_width) - x_first : x.shape()[3];
+    const int64_t dy_count = groups == 1 ? std::min(oc, bottom) - top : dy.shape()[3];
     Tensor strips({all_strips, strip_size}), windows({block_panels, panel_size});
     for (int64_t first = start; first < stop; first += weight_pixels) {
       const int64_t last = std::min(stop, first + weight_pixels);
       const int64_t calls = groups * (right - left) * (bottom - top) / tile_rows(max_vectors) + 1;
-      NextBlock ahead = next_block(last, std::min(stop, last + weight_pixels), calls);
+      const int64_t next = std::min(stop, last + weight_pixels);
+      NextBlock ahead({x, last, next, pixels, x_first, x_count, Prefetch::To::read, calls},
+                      {dy, last, next, pixels, dy_first, dy_count, Prefetch::To::read, calls});
       const auto fetch = [&] { ahead.next(); };
       for (int64_t group = 0; group < groups; ++group) {
         copy_slopes(dy, group * oc + top, std::min(oc, bottom) - top, first, last, strips.data());

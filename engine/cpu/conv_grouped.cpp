@@ -25,12 +25,13 @@
 // Forward and backward are the same sweep. In both dimensions an input pixel meets those output pixels at the taps k
 // for which  Q output = P input - 1 + k:  P = 1 and Q = stride forward, with the taps turned round, and P = stride and
 // Q = 1 backward, with the weights of a group transposed. The gradient of the weights keeps the sums of all taps for a
-// few channels j in registers, while it runs over the pixels.
+// few channels j in registers, while it runs over the pixels: over copies of them, so few that they stay in the
+// first-level cache, with a rim of zeros around each band of dy.
 namespace engine::cpu::grouped {
 namespace {
 
 constexpr int kernel = 3, taps = kernel * kernel;
-constexpr int tile_rows = 4;             // of the output in one sweep
+constexpr int sweep_rows = 4;            // of the output in one sweep
 constexpr int64_t slice_channels = 128;  // that a thread works on: runs of memory that are long enough to be fetched
 
 int64_t divide_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
@@ -73,8 +74,8 @@ struct Bands {
   int64_t per_image, rows, number, together;
 
   Bands(const Shape& images, int64_t pixels)
-      : per_image(divide_up(images[1], std::max<int64_t>(tile_rows, pixels / images[2]))),
-        rows(round_up(divide_up(images[1], per_image), tile_rows)),
+      : per_image(divide_up(images[1], std::max<int64_t>(sweep_rows, pixels / images[2]))),
+        rows(round_up(divide_up(images[1], per_image), sweep_rows)),
         number(images[0] * per_image),
         together(std::max<int64_t>(1, pixels / (rows * images[2]))) {}
 
@@ -103,11 +104,11 @@ Tensor pack(const Tensor& weight, bool backward) {
   return packed;
 }
 
-/// One block of channels of the rows [first, last) of an image, at most tile_rows; with accumulate, added to them.
+/// One block of channels of the rows [first, last) of an image, at most sweep_rows; with accumulate, added to them.
 template <int Size, int P, int Q>
 void sweep(const Tensor& in, const float* weights, int64_t size, int64_t image, int64_t first, int64_t last,
            int64_t channel, bool accumulate, Prefetch& read, Prefetch& write, Tensor& out) {
-  constexpr int R = tile_rows, unrolled = Size < lanes ? Size : 2;
+  constexpr int R = sweep_rows, unrolled = Size < lanes ? Size : 2;
   constexpr int above = P == 1, in_rows = above + (Q * (R - 1) + 1) / P + 1;  // from the row above that at `first`
   constexpr int left = Q == 1;  // columns of the result that the first step finishes before column 0
   const Shape &from = in.shape(), &to = out.shape();
@@ -117,7 +118,7 @@ void sweep(const Tensor& in, const float* weights, int64_t size, int64_t image, 
   for (int i = 0; i < in_rows; ++i) {
     const int64_t y = first * Q / P + i - above;
     const bool inside = y >= 0 && y < from[1];
-    row[i] = inside ? in.data() + (image * from[1] + y) * row_size + channel / unit * unit : zero_channels(row_size);
+    row[i] = inside ? in.data() + (image * from[1] + y) * row_size + channel / unit * unit : zeros(row_size);
   }
   float* result = out.data() + (image * to[1] + first) * to[2] * to[3] + channel;
   Vector sum[R][kernel] = {};  // by the tap kx that adds to it
@@ -179,15 +180,16 @@ void convolve(const Tensor& in, const Tensor& weight, bool backward, bool accumu
     const int64_t first = task % slices * slice_channels, last = std::min(channels, first + slice_channels);
     const auto ahead = [&](const Tensor& tensor, Prefetch::To use) {
       const int64_t next = task + threads(), band = next / slices * bands.together;
-      const int64_t steps = (last - first) / lanes * bands.together * bands.rows / tile_rows * to[2] / P;
-      return Prefetch(tensor, band, band + bands.together, bands.number, next % slices * slice_channels, last - first,
-                      use, steps);
+      const int64_t channel = next % slices * slice_channels;
+      const int64_t steps = (last - first) / lanes * bands.together * bands.rows / sweep_rows * to[2] / P;
+      return Prefetch(tensor, band, band + bands.together, bands.number, channel,
+                      std::min(slice_channels, channels - channel), use, steps);
     };
     Prefetch read = ahead(in, Prefetch::To::read), write = ahead(out, Prefetch::To::write);
     for (int64_t c = first; c < last; c += lanes) {
       for (int64_t band = begin; band < end; ++band) {
         const int64_t top = bands.top(band), bottom = std::min(to[1], top + bands.rows);
-        for (int64_t row = top; row < bottom; row += tile_rows) {
+        for (int64_t row = top; row < bottom; row += sweep_rows) {
           with_size(size, [&]<int Size>() {
             sweep<Size, P, Q>(in, weights.data() + c * taps * size, size, bands.image(band), row, bottom, c, accumulate,
                               read, write, out);
@@ -266,16 +268,22 @@ void add_products(const Copy& x, const Copy& dy, int64_t bands, int64_t rows, in
 
 template <int Stride>
 void weight_gradient(const Tensor& dy, const Tensor& x, Tensor& dweight) {
-  constexpr int64_t tasks = 8, before = Stride == 1;  // pixels before and after those of dy that x meets: 1 after
+  constexpr int64_t tasks = 8;
+  constexpr int64_t before =
+      Stride == 1;  // of dy, a block of x meets so many pixels before its own, and one after them
   const Shape& out = dy.shape();
   const int64_t channels = out[3], size = dweight.shape()[3], unit = std::max<int64_t>(size, lanes);
   const Bands bands(out, 128 * lanes / unit / Stride);
   const int64_t x_width = out[2] * Stride, dy_width = before + out[2] + 1;
   const int64_t x_size = bands.rows * Stride * x_width * unit, dy_size = (before + bands.rows + 1) * dy_width * unit;
-  const int64_t slices = divide_up(channels, slice_channels), parts = divide_up(tasks, slices);
+  // The parts decide the rounding; the slices do not, and are as many as the threads need.
+  const int64_t parts = divide_up(tasks, divide_up(channels, slice_channels));
+  int64_t slice = slice_channels;
+  while (slice > unit && parts * divide_up(channels, slice) < 2 * threads()) slice /= 2;
+  const int64_t slices = divide_up(channels, slice);
   Tensor sums({parts, channels / lanes, size * taps, lanes});
   parallel_for(parts * slices, 1, [&](int64_t task, int64_t) {
-    const int64_t first = task % slices * slice_channels, last = std::min(channels, first + slice_channels);
+    const int64_t first = task % slices * slice, last = std::min(channels, first + slice);
     const int64_t part = task / slices, stop = bands.number * (part + 1) / parts;
     float* part_sums = sums.data() + part * channels * taps * size;
     std::fill(part_sums + first * taps * size, part_sums + last * taps * size, 0.0f);

@@ -6,16 +6,16 @@
 
 namespace engine::cpu {
 
-const float* zero_channels(int64_t channels) {
-  thread_local std::vector<float> zeros;
-  if (static_cast<int64_t>(zeros.size()) < channels) zeros.assign(static_cast<size_t>(channels), 0);
-  return zeros.data();
+const float* zeros(int64_t count) {
+  thread_local std::vector<float> all;
+  if (static_cast<int64_t>(all.size()) < count) all.assign(static_cast<size_t>(count), 0);
+  return all.data();
 }
 
 Gather gather_inputs(const Tensor& x, const Shape& weight, const Conv2dSpec& spec, const Shape& y, int64_t begin,
                      int64_t end) {
   const Shape &in = x.shape(), &k = weight;
-  const float* zeros = zero_channels(in[3]);
+  const float* outside = zeros(in[3]);
   const int64_t pixels = end - begin;
   Gather gather;
   for (int64_t tap = 0; tap < k[1] * k[2]; ++tap) gather.taps.push_back(tap);
@@ -30,7 +30,7 @@ Gather gather_inputs(const Tensor& x, const Shape& weight, const Conv2dSpec& spe
       const bool row_inside = y0 + ky >= 0 && y0 + ky < in[1];
       for (int64_t kx = 0; kx < k[2]; ++kx, to += pixels) {
         const bool inside = row_inside && x0 + kx >= 0 && x0 + kx < in[2];
-        *to = inside ? x.data() + corner + (ky * in[2] + kx) * in[3] : zeros;
+        *to = inside ? x.data() + corner + (ky * in[2] + kx) * in[3] : outside;
       }
     }
   }
@@ -55,7 +55,7 @@ std::vector<int64_t> backwards(int64_t first, int64_t step, int64_t end) {
 Gather gather_slopes(const Tensor& dy, const Shape& weight, const Conv2dSpec& spec, const Shape& x, int64_t begin,
                      int64_t end, int64_t phase) {
   const Shape &out = dy.shape(), &k = weight;
-  const float* zeros = zero_channels(out[3]);
+  const float* outside = zeros(out[3]);
   const int64_t s = spec.stride;
   Gather gather;
   std::vector<int64_t> rows;
@@ -76,7 +76,7 @@ Gather gather_slopes(const Tensor& dy, const Shape& weight, const Conv2dSpec& sp
         const bool row_inside = row % x[1] + spec.pad >= ky && oy < out[1];
         const float* slopes = dy.data() + (row_inside ? (image * out[1] + oy) * out[2] * out[3] : 0);
         for (int64_t ix = first, ox = ox0; ix < x[2]; ix += s, ++ox) {
-          gather.source.push_back(row_inside && ox >= 0 && ox < out[2] ? slopes + ox * out[3] : zeros);
+          gather.source.push_back(row_inside && ox >= 0 && ox < out[2] ? slopes + ox * out[3] : outside);
         }
       }
     }

@@ -34,7 +34,7 @@ inline int64_t gather_rows(const Shape& x, int64_t stride) {
   return rows > stride ? rows : stride;
 }
 
-/// Zeros for the channels of a pixel beyond the image; until the thread asks for more of them.
-const float* zero_channels(int64_t channels);
+/// So many zeros, for what is beyond the image; until the thread asks for more of them.
+const float* zeros(int64_t count);
 
 }  // namespace engine::cpu

@@ -58,7 +58,12 @@ class Convolution {
         pad_(pad),
         tiles_(tiles),
         write_(way_to_write(y, y.shape()[3], accumulate)),
-        y_(y) {}
+        y_(y) {
+    // What lies beyond the image is written to one place again and again, which the cache should keep.
+    constexpr int64_t step = Direction::output_step;
+    const bool beyond = y.shape()[1] % step != 0 || y.shape()[2] % step != 0;
+    if (beyond && write_ == Write::past_cache) write_ = Write::over;
+  }
 
   void run() {
     const int64_t count = tiles_.count, panels = Panel::number(oc_);

@@ -116,7 +116,7 @@ template <class Map>
 void transform_tiles(const Tiles& tiles, const Tensor& x, int64_t step, int64_t pad, int64_t begin, int64_t end,
                      Planes& planes, int64_t row) {
   const int64_t c = x.shape()[3], size = planes.size;
-  Pixels<Map::in, const float> pixels(x.data(), x.shape(), step, pad, zero_channels(c));
+  Pixels<Map::in, const float> pixels(x.data(), x.shape(), step, pad, zeros(c));
   Walk at = tiles.from(begin);
   for (int64_t tile = begin; tile < end; ++tile, ++row, at.next()) {
     pixels.go_to(at);

@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 
+#include "engine/cpu/cache.h"
 #include "engine/memory.h"
 #include "engine/parallel.h"
 #include "tests/support/cases.h"
@@ -197,6 +198,12 @@ const std::vector<Convolution> convolutions{
     {"groups without padding", {2, 6, 5, 32}, {32, 3, 3, 4}, {.groups = 8}},
     {"many groups of large images", {2, 21, 18, 160}, {160, 3, 3, 4}, {.pad = 1, .groups = 40}},
     {"many groups of large images, stride 2", {2, 41, 33, 160}, {160, 3, 3, 4}, {.stride = 2, .pad = 1, .groups = 40}},
+    {"groups of 16, some in a slice", {2, 5, 6, 160}, {160, 3, 3, 16}, {.pad = 1, .groups = 10}},
+    {"groups of 32, some in a slice", {2, 5, 6, 160}, {160, 3, 3, 32}, {.stride = 2, .pad = 1, .groups = 5}},
+    {"whole tiles of whole panels", {2, 8, 8, 64}, {64, 3, 3, 64}, {.pad = 1}},
+    {"tiles beyond the image", {2, 7, 9, 64}, {64, 3, 3, 64}, {.pad = 1}},
+    {"whole tiles, stride 2", {2, 16, 16, 64}, {64, 3, 3, 64}, {.stride = 2, .pad = 1}},
+    {"whole panels in groups", {2, 3, 5, 128}, {128, 1, 1, 64}, {.stride = 2, .groups = 2}},
     {"many output channels, few pixels", {2, 4, 4, 16}, {101, 3, 3, 16}, {.pad = 1}},
     {"many output channels in groups", {1, 4, 4, 16}, {128, 3, 3, 8}, {.pad = 1, .groups = 2}},
     {"groups of other sizes", {3, 16, 16, 32}, {64, 3, 3, 8}, {.pad = 1, .groups = 4}},
@@ -236,91 +243,58 @@ TEST_CASE("every way to compute a convolution agrees with the reference, forward
   }
 }
 
+/// The outputs and gradients of all convolutions, each normalised with what follows it in a residual network, and of
+/// all ops.
+std::vector<Tensor> all_results() {
+  const RestoreAlgorithm restore;
+  std::vector<Tensor> results;
+  for (size_t i = 0; i < 3 * convolutions.size(); ++i) {
+    const Convolution& c = convolutions[i / 3];
+    engine::set_conv_algorithm(engine::conv_algorithms()[i % 3].name);
+    const Shape channels{c.weight[0]};
+    const Variable x = Variable::leaf(uniform(c.x, 1)), w = Variable::leaf(uniform(c.weight, 2));
+    const Variable gamma = Variable::leaf(uniform(channels, 3)), beta = Variable::leaf(uniform(channels, 4));
+    const Variable filtered = engine::conv2d(x, w, c.spec), residual = Variable::leaf(uniform(filtered.shape(), 5));
+    const Variable once = engine::batch_norm(filtered, gamma, beta, Tensor::zeros(channels), Tensor::zeros(channels),
+                                             true, {.relu = true}),
+                   y = engine::batch_norm(once, gamma, beta, Tensor::zeros(channels), Tensor::zeros(channels), true,
+                                          {.relu = true}, residual);
+    engine::backward(y, uniform(y.shape(), 99));
+    for (const Tensor& t : {y.value(), x.grad(), w.grad(), gamma.grad(), beta.grad(), residual.grad()}) {
+      results.push_back(t);
+    }
+  }
+  for (const OpCase& c : op_cases()) {
+    const Result result = run(c);
+    results.push_back(result.y);
+    results.insert(results.end(), result.gradients.begin(), result.gradients.end());
+  }
+  return results;
+}
+
+void check_same(const std::vector<Tensor>& a, const std::vector<Tensor>& b) {
+  REQUIRE(a.size() == b.size());
+  for (size_t i = 0; i < a.size(); ++i) CHECK(same_bits(a[i], b[i]));
+}
+
 TEST_CASE("every op gives the same bits for any number of threads") {
   const int before = engine::threads();
-  const RestoreAlgorithm restore;
-  const auto large = [](int threads) {
+  engine::set_threads(1);
+  const std::vector<Tensor> one = all_results();
+  for (int threads : {2, 3, 4, 5, 9}) {
     engine::set_threads(threads);
-    std::vector<Tensor> results;
-    for (size_t i = 0; i < 2 * convolutions.size(); ++i) {
-      const Convolution& c = convolutions[i / 2];
-      engine::set_conv_algorithm(i % 2 == 0 ? "auto" : "winograd");
-      const Variable x = Variable::leaf(uniform(c.x, 1)), w = Variable::leaf(uniform(c.weight, 2));
-      const Variable gamma = Variable::leaf(uniform({c.weight[0]}, 3)),
-                     beta = Variable::leaf(uniform({c.weight[0]}, 4));
-      const Variable y = engine::relu(engine::batch_norm(
-          engine::conv2d(x, w, c.spec), gamma, beta, Tensor::zeros(beta.shape()), Tensor::zeros(beta.shape()), true));
-      engine::backward(y, uniform(y.shape(), 99));
-      for (const Tensor& t : {y.value(), x.grad(), w.grad(), gamma.grad(), beta.grad()}) results.push_back(t);
-    }
-    for (const OpCase& c : op_cases()) {
-      const Result result = run(c);
-      results.push_back(result.y);
-      results.insert(results.end(), result.gradients.begin(), result.gradients.end());
-    }
-    return results;
-  };
-  const std::vector<Tensor> one = large(1);
-  for (int threads : {2, 3, 4, 5}) {
-    const std::vector<Tensor> many = large(threads);
-    REQUIRE(many.size() == one.size());
-    for (size_t i = 0; i < one.size(); ++i) CHECK(same_bits(one[i], many[i]));
+    check_same(one, all_results());
   }
   engine::set_threads(before);
 }
 
-TEST_CASE("batch norm of a tensor beyond the cache is that of its parts") {
+TEST_CASE("results that are written past the cache are the same") {
   const Poison poison;
-  constexpr int64_t c = 16, pixels = (int64_t{6} << 20) / c + 5, part = 7;
-  const Tensor x = uniform({pixels, c}, 1), dy = uniform({pixels, c}, 2), var = uniform({c}, 3, 0.5, 2);
-  const auto normalize = [&](const Tensor& values, const Tensor& slopes) {
-    const Variable in = Variable::leaf(values), gamma = Variable::leaf(uniform({c}, 4)),
-                   beta = Variable::leaf(uniform({c}, 5));
-    const Variable y = engine::batch_norm(in, gamma, beta, uniform({c}, 6), var.clone(), false, {.relu = true});
-    engine::backward(y, slopes);
-    return std::pair(y.value(), in.grad());
-  };
-  const auto [y, dx] = normalize(x, dy);
-  bool same = true;
-  for (int64_t begin = 0; begin < pixels; begin += part * 1000) {
-    const int64_t count = std::min(part, pixels - begin) * c;
-    const auto slice = [&](const Tensor& t) {
-      return Tensor::from({count / c, c}, {t.data() + begin * c, t.data() + begin * c + count});
-    };
-    const auto [y_part, dx_part] = normalize(slice(x), slice(dy));
-    same = same && same_bits(y_part, slice(y)) && same_bits(dx_part, slice(dx));
-  }
-  CHECK(same);
-  for (const Tensor& t : {y, dx}) {
-    CHECK(std::none_of(t.data(), t.data() + t.elements(), [](float v) { return std::isnan(v); }));
-  }
-}
-
-TEST_CASE("a convolution whose result is beyond the cache is that of its images") {
-  const Poison poison;
-  constexpr int64_t images = 25, side = 32, channels = 256;
-  static_assert(images * side * side * channels > int64_t{6} << 20);
-  const Tensor few = uniform({images, side, side, 16}, 1);
-  for (const int64_t kernel : {1, 3}) {
-    const Tensor widens = uniform({channels, kernel, kernel, 16}, 2),
-                 narrows = uniform({16, kernel, kernel, channels}, 3);
-    const engine::Conv2dSpec spec{.pad = kernel / 2};
-    Tensor y({images, side, side, channels}), dx(y.shape());
-    engine::kernel::conv2d(few, widens, spec, y);
-    engine::kernel::conv2d_backward_data(few, narrows, spec, false, dx);
-    bool same = true;
-    for (int64_t i = 0; i < images; ++i) {
-      const auto image = [&](const Tensor& t) {
-        const int64_t size = t.elements() / images;
-        return Tensor::from({1, side, side, t.shape()[3]}, {t.data() + i * size, t.data() + (i + 1) * size});
-      };
-      Tensor y_alone({1, side, side, channels}), dx_alone(y_alone.shape());
-      engine::kernel::conv2d(image(few), widens, spec, y_alone);
-      engine::kernel::conv2d_backward_data(image(few), narrows, spec, false, dx_alone);
-      same = same && same_bits(image(y), y_alone) && same_bits(image(dx), dx_alone);
-    }
-    CHECK(same);
-  }
+  engine::cpu::set_cache_limit(int64_t{1} << 40);
+  const std::vector<Tensor> within = all_results();
+  engine::cpu::set_cache_limit(0);
+  check_same(within, all_results());
+  engine::cpu::set_cache_limit(std::nullopt);
 }
 
 TEST_CASE("element-wise kernels are right over several chunks") {

@@ -20,10 +20,10 @@ train: setup
 
 # Every test, and all but the training runs again under the address and undefined-behaviour sanitizers.
 test: build
-	ctest --preset release
+	ctest --preset release -j2
 	@cmake --preset sanitize >/dev/null
 	@cmake --build --preset sanitize
-	ctest --preset sanitize
+	ctest --preset sanitize -j2
 
 # Side by side with PyTorch and oneDNN, where they are installed; PEERS="--python FILE" names interpreters with PyTorch.
 bench: build

@@ -32,18 +32,21 @@
 
 namespace engine::kernel {
 
+inline Device device_of(const Tensor& tensor) { return tensor.device(); }
+inline Device device_of(const Tensors& list) { return list.empty() ? Device::cpu : list.front().device(); }
+
 /// A kernel of each backend, called by the device of the first tensor.
-template <class... Rest>
+template <class First, class... Rest>
 struct ByDevice {
-  using Kernel = void (*)(const Tensor& first, Rest... rest);
+  using Kernel = void (*)(const First& first, Rest... rest);
   Kernel cpu, cuda;
 
-  void operator()(const Tensor& first, Rest... rest) const {
-    (first.device() == Device::cuda ? cuda : cpu)(first, std::forward<Rest>(rest)...);
+  void operator()(const First& first, Rest... rest) const {
+    (device_of(first) == Device::cuda ? cuda : cpu)(first, std::forward<Rest>(rest)...);
   }
 };
-template <class... Rest>
-ByDevice(void (*)(const Tensor&, Rest...), void (*)(const Tensor&, Rest...)) -> ByDevice<Rest...>;
+template <class First, class... Rest>
+ByDevice(void (*)(const First&, Rest...), void (*)(const First&, Rest...)) -> ByDevice<First, Rest...>;
 
 }  // namespace engine::kernel
 
@@ -80,12 +83,11 @@ struct BatchNormSpec {
   float leak = 0;         // share of negative numbers that it lets through, from 0 to below 1
 };
 struct SgdSpec {
-  float lr = 0.1f, momentum = 0, weight_decay = 0;
+  float momentum = 0, weight_decay = 0;
   bool nesterov = false;
 };
 struct AdamSpec {
-  float lr = 1e-3f, beta1 = 0.9f, beta2 = 0.999f, eps = 1e-8f, weight_decay = 0;
-  int64_t step = 1;  // counts from 1
+  float beta1 = 0.9f, beta2 = 0.999f, eps = 1e-8f, weight_decay = 0;
 };
 
 // Element by element.
@@ -158,22 +160,34 @@ KERNEL(log_softmax_backward, const Tensor& dy, const Tensor& y, Tensor& dx)
 // (sum(target) softmax - target) / n
 KERNEL(softmax_cross_entropy, const Tensor& logits, const Tensor& target, Tensor& loss, Tensor& dlogits)
 
-// Training.
+// Training. Parameters come as lists, with what belongs to them in lists as long: on a GPU one kernel works on all of
+// them. What a step is told anew each time, or decides last, is in memory of the device: so a recorded step reads it
+// there, and nobody waits for it.
+//   rate (3): the learning rate lr; for Adam 1 / (1 - beta1^step) and 1 / sqrt(1 - beta2^step), steps counted from 1
+//   gate (2): what gradients are multiplied by, 0 where the step changes nothing; and whether all steps are stopped
 
-// One step of stochastic gradient descent as PyTorch defines it: g = grad + weight_decay w; velocity = momentum
+// y (1) is the Euclidean norm of all numbers of a list
+KERNEL(norm, const Tensors& x, Tensor& y)
+// gate[0] = 1, or most / (norm + 1e-6) where the norm of the gradients is larger than most (PyTorch's clip_grad_norm_),
+// and 0 where the norm or the loss is not finite, which stops all steps; or they are stopped already
+KERNEL(admit, const Tensor& norm, const Tensor& loss, float most, Tensor& gate)
+// kept = values where the gate lets the step through, else values = kept
+KERNEL(settle, const Tensor& gate, Tensors& values, Tensors& kept)
+// One step of stochastic gradient descent as PyTorch defines it: g = gate[0] grad + weight_decay w; velocity = momentum
 // velocity + g; w -= lr velocity, or with Nesterov w -= lr (g + momentum velocity). Reads and writes w and velocity.
-KERNEL(sgd, const Tensor& grad, const SgdSpec& spec, Tensor& w, Tensor& velocity)
-// One step of Adam with running means m of the gradient and v of its square, which are read and written like w:
+KERNEL(sgd, const Tensors& grad, const SgdSpec& spec, const Tensor& rate, const Tensor& gate, Tensors& w,
+       Tensors& velocity)
+// One step of Adam with running means m of gate[0] grad and v of its square, which are read and written like w:
 // direction = m / (1 - beta1^step) / (sqrt(v / (1 - beta2^step)) + eps).
 // AdamW: w -= lr (direction + weight_decay w)
-KERNEL(adamw, const Tensor& grad, const AdamSpec& spec, Tensor& w, Tensor& m, Tensor& v)
-// LAMB: w -= lr trust update with update = direction + weight_decay w; trust = |w| / |update| where there is weight
-// decay and neither is 0, else 1
-KERNEL(lamb, const Tensor& grad, const AdamSpec& spec, Tensor& w, Tensor& m, Tensor& v)
-// sums[at] is the sum of the squares of x; the other sums stay
-KERNEL(squared_norm, const Tensor& x, int64_t at, Tensor& sums)
-// y += weight (x - y)
-KERNEL(lerp, const Tensor& x, float weight, Tensor& y)
+KERNEL(adamw, const Tensors& grad, const AdamSpec& spec, const Tensor& rate, const Tensor& gate, Tensors& w, Tensors& m,
+       Tensors& v)
+// LAMB: w -= lr trust update with update = direction + weight_decay w; trust = |w| / |update| of each tensor where
+// there is weight decay and neither is 0, else 1
+KERNEL(lamb, const Tensors& grad, const AdamSpec& spec, const Tensor& rate, const Tensor& gate, Tensors& w, Tensors& m,
+       Tensors& v)
+// y += weight (x - y) where the gate lets the step through
+KERNEL(lerp, const Tensors& x, float weight, const Tensor& gate, Tensors& y)
 
 // Mixing images x, source, y (n, h, w, c) by mask (n, h, w, 1) or (n, 1, 1, 1).
 

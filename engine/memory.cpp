@@ -141,12 +141,16 @@ ForRecording::~ForRecording() { pool(Device::cuda).set_for_recording(false); }
 
 Usage usage(Device device) { return pool(device).usage(); }
 
+void release_unused(Device device) {
+  pool(device).release_unused();
+  if (device == Device::cpu) malloc_trim(0);  // else the C library keeps what it had no own mapping for
+}
+
 void release_unused() {
-  pool(Device::cpu).release_unused();
+  release_unused(Device::cpu);
 #ifdef DEMIX_CUDA
-  pool(Device::cuda).release_unused();
+  release_unused(Device::cuda);
 #endif
-  malloc_trim(0);  // else the C library keeps what it had no own mapping for
 }
 
 void fill_new_blocks(std::optional<float> value) { new_block_fill = value; }

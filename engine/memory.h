@@ -35,7 +35,8 @@ struct Usage {
 };
 Usage usage(Device device = Device::cpu);
 
-/// Gives every unused block back to the system.
+/// Gives every unused block of a device, or of all, back to the system.
+void release_unused(Device device);
 void release_unused();
 
 /// While one lives, blocks of the GPU are taken for a recording: from others that only recordings use, or new ones.

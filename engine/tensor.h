@@ -64,4 +64,6 @@ class Tensor {
   std::shared_ptr<memory::Block> memory_;
 };
 
+using Tensors = std::vector<Tensor>;
+
 }  // namespace engine

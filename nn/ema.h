@@ -1,5 +1,6 @@
 #pragma once
 
+#include "nn/gate.h"
 #include "nn/module.h"
 
 namespace nn {
@@ -10,10 +11,11 @@ class Ema {
  public:
   /// Starts from the network's values now.
   Ema(const Module& network, const Module& average, double decay);
-  void update();
+  /// After a step that the gate let through.
+  void update(const Gate& gate);
 
  private:
-  State from_, to_;
+  engine::Tensors from_, to_;
   float weight_;
 };
 

@@ -1,15 +1,13 @@
 #include "nn/optimizer.h"
 
-#include <cmath>
-
-#include "engine/kernels.h"
 #include "engine/names.h"
 
 namespace nn {
 
 using engine::Tensor;
 
-Optimizer::Optimizer(const Module& network, const OptimizerOptions& options, int memories) : options_(options) {
+Optimizer::Optimizer(const Module& network, const OptimizerOptions& options, int memories)
+    : options_(options), rate_({3}, device_of(network)), open_(device_of(network)) {
   for (Entry& entry : state_of(network)) {
     if (entry.kind == Entry::Kind::buffer) continue;
     const bool decay = entry.kind == Entry::Kind::weight || options.decay_offsets;
@@ -21,17 +19,41 @@ Optimizer::Optimizer(const Module& network, const OptimizerOptions& options, int
 }
 
 void Optimizer::step(float lr) {
-  ++steps_;
-  for (Slot& slot : slots_) {
-    if (!slot.parameter.grad().defined()) continue;
-    move(slot, lr, steps_);
-    slot.parameter.clear_grad();
+  begin(lr);
+  move(open_);
+  clear_gradients();
+}
+
+void Optimizer::begin(float lr) {
+  const std::array<float, 3> now = rate(lr, ++steps_);
+  rate_.copy_from(Tensor::from({3}, {now.begin(), now.end()}));
+}
+
+void Optimizer::move(const Gate& gate) {
+  for (const float weight_decay : {options_.weight_decay, 0.0f}) {
+    Group group{weight_decay, {}, {}, {}};
+    for (Slot& slot : slots_) {
+      if (slot.weight_decay != weight_decay || !slot.parameter.grad().defined()) continue;
+      group.gradients.push_back(slot.parameter.grad());
+      group.parameters.push_back(slot.parameter.value());
+      group.memories.resize(slot.memory.size());
+      for (size_t i = 0; i < slot.memory.size(); ++i) group.memories[i].push_back(slot.memory[i]);
+    }
+    if (!group.parameters.empty()) move(group, rate_, gate.state());
+    if (options_.weight_decay == 0) return;
   }
 }
 
-void Optimizer::skip() {
-  ++steps_;
+void Optimizer::clear_gradients() {
   for (Slot& slot : slots_) slot.parameter.clear_grad();
+}
+
+engine::Tensors Optimizer::gradients() const {
+  engine::Tensors gradients;
+  for (const Slot& slot : slots_) {
+    if (slot.parameter.grad().defined()) gradients.push_back(slot.parameter.grad());
+  }
+  return gradients;
 }
 
 State Optimizer::memory() const {
@@ -52,57 +74,6 @@ const std::vector<OptimizerEntry>& optimizers() {
 std::unique_ptr<Optimizer> make_optimizer(const std::string& name, const Module& network,
                                           const OptimizerOptions& options) {
   return engine::find_named(optimizers(), "optimizer", name).make(network, options);
-}
-
-std::vector<Tensor> gradients_of(const Module& network) {
-  std::vector<Tensor> gradients;
-  for (const Entry& entry : state_of(network)) {
-    if (entry.kind != Entry::Kind::buffer) gradients.push_back(entry.variable.grad());
-  }
-  return gradients;
-}
-
-void set_gradients(const Module& network, const std::vector<Tensor>& gradients) {
-  auto gradient = gradients.begin();
-  for (Entry& entry : state_of(network)) {
-    if (entry.kind != Entry::Kind::buffer) entry.variable.set_grad(*gradient++);
-  }
-}
-
-namespace {
-
-std::vector<Tensor> defined_gradients(const Module& network) {
-  std::vector<Tensor> gradients = gradients_of(network);
-  std::erase_if(gradients, [](const Tensor& gradient) { return !gradient.defined(); });
-  return gradients;
-}
-
-}  // namespace
-
-Tensor squared_gradients(const Module& network) {
-  const std::vector<Tensor> gradients = defined_gradients(network);
-  if (gradients.empty()) return {};
-  Tensor squares({static_cast<int64_t>(gradients.size())}, gradients.front().device());
-  for (size_t i = 0; i < gradients.size(); ++i) {
-    engine::kernel::squared_norm(gradients[i], static_cast<int64_t>(i), squares);
-  }
-  return squares;
-}
-
-double clip_gradients(const Module& network, double most, const Tensor& squares) {
-  if (!squares.defined()) return 0;
-  double sum = 0;
-  for (float square : squares.to_vector()) sum += square;
-  const double norm = std::sqrt(sum);
-  if (norm <= most) return norm;
-  for (Tensor gradient : defined_gradients(network)) {
-    engine::kernel::scale(gradient, static_cast<float>(most / (norm + 1e-6)), gradient);  // as PyTorch does
-  }
-  return norm;
-}
-
-double clip_gradients(const Module& network, double most) {
-  return clip_gradients(network, most, squared_gradients(network));
 }
 
 }  // namespace nn

@@ -1,9 +1,11 @@
 #pragma once
 
+#include <array>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "nn/gate.h"
 #include "nn/module.h"
 
 namespace nn {
@@ -25,8 +27,14 @@ class Optimizer {
   /// Moves every parameter that has a gradient, and clears the gradients.
   void step(float lr);
 
-  /// Clears the gradients and moves nothing; counts as a step.
-  void skip();
+  /// The same in parts: what is told anew each time, the learning rate of the next step, which it counts; the work,
+  /// which can be recorded, where a gate lets it through; and clearing the gradients.
+  void begin(float lr);
+  void move(const Gate& gate);
+  void clear_gradients();
+
+  /// Of all parameters that have one.
+  engine::Tensors gradients() const;
 
   /// What it remembers of each parameter, as handles named like "conv1.weight/0"; together with the number of steps
   /// made so far it is all that another optimizer of the same kind needs to go on from here.
@@ -35,23 +43,33 @@ class Optimizer {
   void set_steps(int64_t steps) { steps_ = steps; }
 
  protected:
-  /// A parameter, and what the optimizer remembers of it, of the parameter's shape and at first zero.
-  struct Slot {
-    std::string name;
-    engine::Variable parameter;
-    float weight_decay;
-    std::vector<engine::Tensor> memory;
-  };
   Optimizer(const Module& network, const OptimizerOptions& options, int memories);
 
-  /// Moves one parameter. Steps count from 1.
-  virtual void move(Slot& slot, float lr, int64_t step) = 0;
+  /// Parameters that are moved together: their gradients, themselves, and what is remembered of each, of its shape and
+  /// at first zero.
+  struct Group {
+    float weight_decay;
+    engine::Tensors gradients, parameters;
+    std::vector<engine::Tensors> memories;
+  };
+  virtual void move(Group& group, const engine::Tensor& rate, const engine::Tensor& gate) = 0;
+
+  /// The rate of a step as kernels read it. Steps count from 1.
+  virtual std::array<float, 3> rate(float lr, int64_t step) const = 0;
 
   OptimizerOptions options_;
 
  private:
+  struct Slot {
+    std::string name;
+    engine::Variable parameter;
+    float weight_decay;
+    engine::Tensors memory;
+  };
   std::vector<Slot> slots_;
   int64_t steps_ = 0;
+  engine::Tensor rate_;
+  const Gate open_;
 };
 
 struct OptimizerEntry {
@@ -65,18 +83,6 @@ const std::vector<OptimizerEntry>& optimizers();
 /// The optimizer of that name; an Error lists the names where there is none such.
 std::unique_ptr<Optimizer> make_optimizer(const std::string& name, const Module& network,
                                           const OptimizerOptions& options);
-
-/// The gradient of each parameter, undefined where it has none; and putting such a list in its place again.
-std::vector<engine::Tensor> gradients_of(const Module& network);
-void set_gradients(const Module& network, const std::vector<engine::Tensor>& gradients);
-
-/// The sum of the squares of each parameter's gradient, on the device of the network; undefined where there is none.
-engine::Tensor squared_gradients(const Module& network);
-
-/// Scales all gradients so that together their norm is at most `most`, and returns the norm that it was (Pascanu,
-/// Mikolov, Bengio, 2013), which follows from their squares.
-double clip_gradients(const Module& network, double most, const engine::Tensor& squares);
-double clip_gradients(const Module& network, double most);
 
 // nn/optimizers/sgd.cpp, nn/optimizers/adam.cpp
 std::unique_ptr<Optimizer> sgd(const Module& network, const OptimizerOptions& options);

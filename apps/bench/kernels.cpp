@@ -141,11 +141,13 @@ const std::vector<KernelEntry>& kernels() {
       {"linear_backward_weight", [](const Options& o) { return linear_call(o, Pass::weight); }},
       {"sgd",
        [](const Options&) {
-         const Tensor grad = random_tensor({512, 3, 3, 512});
-         return std::vector<Call>{{"512x3x3x512", 6.0 * static_cast<double>(grad.elements()), 5 * bytes_of({&grad}),
-                                   [grad, w = grad.clone(), v = grad.clone()]() mutable {
-                                     engine::kernel::sgd(grad, {.momentum = 0.9f, .weight_decay = 1e-4f}, w, v);
-                                   }}};
+         const engine::Tensors grad{random_tensor({512, 3, 3, 512})};
+         return std::vector<Call>{
+             {"512x3x3x512", 6.0 * static_cast<double>(grad[0].elements()), 5 * bytes_of({&grad[0]}),
+              [grad, w = engine::Tensors{grad[0].clone()}, v = engine::Tensors{grad[0].clone()},
+               rate = Tensor::full({3}, 0.1f), gate = Tensor::from({2}, {1, 0})]() mutable {
+                engine::kernel::sgd(grad, {.momentum = 0.9f, .weight_decay = 1e-4f}, rate, gate, w, v);
+              }}};
        }},
   };
   return table;

@@ -35,10 +35,7 @@ void time_records(const Options& o) {
   const data::Dataset set = data::shapes(data::Split::train, {.train_count = o.batch});
   apps::Learner learner(flags, set);
   const data::Batch batch = data::first_batch(set, {.batch = o.batch, .train = true});
-  const double step = median(seconds_of(o.steps, [&] {
-    learner.learn_from(batch, 1);
-    learner.update(0.01);
-  }));
+  const double step = median(seconds_of(o.steps, [&] { learner.step(0.01, batch); }));
 
   const Folder folder;
   apps::RunFolder run = apps::RunFolder::make(folder.path, "run", "");

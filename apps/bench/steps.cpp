@@ -50,24 +50,23 @@ std::vector<double> step_seconds(const Options& o) {
   const Variable images(random_tensor({o.batch, o.size, o.size, 3}).to(device));
   mixup::Targets targets = random_targets(o);
   if (device == engine::Device::cuda) targets.rows = packed(targets).to(device);
-  const auto pass = [&] { engine::backward(criterion(network->forward(images, nn::Mode::train), targets)); };
+  const nn::Gate gate(device);
+  const auto work = [&] {
+    engine::backward(criterion(network->forward(images, nn::Mode::train), targets));
+    optimizer->move(gate);
+    optimizer->clear_gradients();
+  };
   std::optional<engine::Recording> recording;
-  std::vector<engine::Tensor> gradients;
   if (o.gpu.cuda_graph) {
-    pass();
-    optimizer->step(0.1f);
-    engine::memory::release_unused();  // a recording has memory of its own
-    recording.emplace(pass);
-    gradients = gradients_of(*network);
+    optimizer->begin(0.1f);
+    work();
+    engine::memory::release_unused(device);  // a recording has memory of its own
+    recording.emplace(work);
   }
   return seconds_of(o.steps, [&] {
-    if (recording) {
-      recording->run();
-      set_gradients(*network, gradients);
-    } else {
-      pass();
-    }
-    optimizer->step(0.1f);
+    optimizer->begin(0.1f);
+    if (recording) recording->run();
+    else work();
     engine::synchronize(device);
   });
 }

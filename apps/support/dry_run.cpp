@@ -60,11 +60,10 @@ void dry_run(const TrainingFlags& flags, const data::Dataset& train_set, const d
   double seconds = 0;
   for (int step = 0; step < 3; ++step) {  // the first ones find memory and threads
     const Stopwatch watch;
-    const double loss = learner.learn_from(batch, 1).loss;
-    const std::string not_finite = learner.update(flags.lr);
+    const Learner::Outcome outcome = learner.step(flags.lr, batch);
     seconds = watch.seconds();
-    ENSURE(not_finite.empty(), "step ", step + 1, ": ", not_finite, " is not finite");
-    std::printf("step %d: loss %.4f, %.0f ms, %.0f images/s\n", step + 1, loss, 1e3 * seconds,
+    ENSURE(outcome.not_finite.empty(), "step ", step + 1, ": ", outcome.not_finite, " is not finite");
+    std::printf("step %d: loss %.4f, %.0f ms, %.0f images/s\n", step + 1, outcome.loss, 1e3 * seconds,
                 static_cast<double>(batch.count()) / seconds);
   }
   const double epoch = seconds * static_cast<double>(loader.batches());

@@ -36,6 +36,7 @@ std::string first_not_finite(const nn::Module& network, const std::function<void
 std::string first_gradient_not_finite(const nn::Module& network) {
   const nn::State state = state_of(network);
   for (auto entry = state.rbegin(); entry != state.rend(); ++entry) {  // as a backward pass goes
+    if (entry->kind == nn::Entry::Kind::buffer) continue;
     const Tensor gradient = entry->variable.grad();
     if (gradient.defined() && !is_finite(gradient)) return "the gradient of " + entry->name;
   }

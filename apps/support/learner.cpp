@@ -6,11 +6,14 @@
 #include "apps/support/checkpoint.h"
 #include "apps/support/evaluation.h"
 #include "apps/support/finite.h"
+#include "engine/kernels.h"
 #include "engine/memory.h"
+#include "engine/ops.h"
 
 namespace apps {
 
 using engine::Device;
+using engine::Fetch;
 using engine::Purpose;
 using engine::Rng;
 using engine::Tensor;
@@ -46,7 +49,8 @@ Learner::Learner(const TrainingFlags& flags, const data::Dataset& set)
       clip_grad_(flags.clip_grad > 0 ? flags.clip_grad : INFINITY),
       seed_(flags.seed),
       policy_(make_policy(flags.mixing)),
-      criterion_(mixup::make_loss(flags.loss.loss, flags.loss.options)) {
+      criterion_(mixup::make_loss(flags.loss.loss, flags.loss.options)),
+      gate_(device_) {
   const auto classes = static_cast<int64_t>(set.classes.size());
   network_ = make_network(flags.model, classes, set.size, flags.seed);
   require_stages(flags.mixing, network_->stages());
@@ -62,80 +66,144 @@ Learner::Learner(const TrainingFlags& flags, const data::Dataset& set)
   optimizer_ = nn::make_optimizer(flags.opt, *network_, flags.optimizer);
   for (const nn::Entry& entry : state_of(*network_)) {
     if (entry.kind != nn::Entry::Kind::buffer) continue;
-    buffers_.emplace_back(entry.variable.value(), Tensor(entry.variable.shape(), device_));
+    buffers_.push_back(entry.variable.value());
+    kept_.push_back(entry.variable.value().clone());
   }
-  keep_buffers();
 }
 
-Learner::Lesson Learner::learn_from(const data::Batch& batch, double share) {
+Learner::Outcome Learner::step(double lr, const data::Batch& batch) {
+  begin(lr, 1, [&]() -> const data::Batch& { return batch; });
+  ENSURE(untold() == 1, "learner: a step is to be done before the one before it was told of");
+  return outcome();
+}
+
+void Learner::begin(double lr, int64_t batches, const std::function<const data::Batch&()>& next) {
+  Step step{.lr = lr};
+  if (device_ == Device::cuda && batches == 1) {
+    step.lesson = lesson_of(next());
+    start(step);
+    steps_.push_back(std::move(step));
+    return;
+  }
+  const double share = 1 / static_cast<double>(batches);
+  for (int64_t i = 0; i < batches; ++i) {
+    Lesson lesson = lesson_of(next());
+    const Result result = learn([&] { return forward(lesson); }, lesson.targets, share);
+    lesson.logits = Fetch(result.logits), lesson.loss = Fetch(result.loss);
+    tell(lesson, share, step.outcome);
+  }
+  step.outcome.batches = batches;
+  optimizer_->begin(static_cast<float>(lr));
+  update(Tensor::full({1}, static_cast<float>(step.outcome.loss), device_));
+  if (step.outcome.not_finite.empty() && !std::isfinite(gate_.norm().item())) {
+    step.outcome.not_finite = gradient_not_finite();
+  }
+  optimizer_->clear_gradients();
+  if (!step.outcome.not_finite.empty()) gate_.open();
+  steps_.push_back(std::move(step));
+}
+
+Learner::Outcome Learner::outcome() {
+  Step step = std::move(steps_.front());
+  steps_.pop_front();
+  if (!step.lesson) return step.outcome;
+  tell(*step.lesson, 1, step.outcome);
+  if (step.outcome.not_finite.empty() && !std::isfinite(step.norm.get().item())) {
+    learn([&] { return forward(*step.lesson); }, step.lesson->targets, 1);
+    step.outcome.not_finite = gradient_not_finite();
+    optimizer_->clear_gradients();
+  }
+  if (step.outcome.not_finite.empty()) return step.outcome;
+  // The gate was closed since: those that were begun after it changed nothing.
+  engine::kernel::settle(gate_.state(), buffers_, kept_);
+  gate_.open();
+  optimizer_->set_steps(optimizer_->steps() - untold());
+  for (Step& later : steps_) start(later);
+  return step.outcome;
+}
+
+Learner::Lesson Learner::lesson_of(const data::Batch& batch) const {
   Rng rng(seed_, Purpose::mix, static_cast<uint32_t>(batch.epoch), static_cast<uint32_t>(batch.step));
-  const mixup::Plan plan = policy_(batch, rng);
-  const mixup::Targets targets = mixup::targets(plan, batch.labels);
-  const Tensor images = batch.images.to(device_);
-  const auto forward = [&] { return mixup::forward(*network_, plan, images, Mode::train); };
-  Variable logits, loss;
-  const Recorded* recorded =
-      records_ && plan.stage == 0 && share == 1 ? replay(mixup::apply(plan, images), targets) : nullptr;
-  if (recorded) logits = Variable(recorded->logits), loss = Variable(recorded->loss);
-  else logits = forward();
-  const Tensor scores = logits.value().to(Device::cpu);
-  if (!is_finite(scores)) {
-    const engine::NoGrad no_grad;
-    not_finite_ = first_not_finite(*network_, forward);
-    return {NAN, 0};
-  }
-  if (!recorded) loss = criterion_(logits, targets);
-  const double mean = loss.value().item();
-  if (!std::isfinite(mean)) {
-    not_finite_ = "the loss";
-    return {mean, 0};
-  }
-  if (!recorded) {
-    engine::backward(share == 1 ? loss : engine::scale(loss, static_cast<float>(share)));
-    recorded_[{batch.count(), targets.kind}].prepared = true;
-  }
-  return {mean, known_share(scores, targets)};
+  Lesson lesson{batch.images.to(device_), policy_(batch, rng), {}};
+  lesson.targets = mixup::targets(lesson.plan, batch.labels);
+  return lesson;
 }
 
-Learner::Recorded* Learner::replay(const Tensor& images, const mixup::Targets& targets) {
-  Recorded& step = recorded_[{images.shape()[0], targets.kind}];
-  if (!step.prepared) return nullptr;
-  if (!step.recording) {
-    engine::memory::release_unused();  // what the first step needed: a recording has memory of its own
-    step.images = Tensor(images.shape(), device_);
-    step.rows = Tensor({images.shape()[0], 4}, device_);
-    mixup::Targets recorded = targets;
-    recorded.rows = step.rows;
-    step.recording.emplace([&] {
-      const Variable logits = network_->forward(Variable(step.images), Mode::train),
-                     loss = criterion_(logits, recorded);
-      engine::backward(loss);
-      step.logits = logits.value(), step.loss = loss.value();
-      step.squares = squared_gradients(*network_);
-    });
-    step.gradients = gradients_of(*network_);
-  }
-  step.images.copy_from(images);
-  step.rows.copy_from(packed(targets));
-  step.recording->run();
-  set_gradients(*network_, step.gradients);
-  squares_ = step.squares;
-  return &step;
+Variable Learner::forward(const Lesson& lesson) {
+  return mixup::forward(*network_, lesson.plan, lesson.images, Mode::train);
 }
 
-std::string Learner::update(double lr) {
-  if (!squares_.defined()) squares_ = squared_gradients(*network_);
-  const double norm = clip_gradients(*network_, clip_grad_, std::exchange(squares_, Tensor()));
-  if (not_finite_.empty() && !std::isfinite(norm)) not_finite_ = first_gradient_not_finite(*network_);
-  if (not_finite_.empty()) {
-    optimizer_->step(static_cast<float>(lr));
-    if (ema_) ema_->update();
-    keep_buffers();
+Learner::Result Learner::learn(const std::function<Variable()>& forward, const mixup::Targets& targets, double share) {
+  const Variable logits = forward();
+  if (device_ == Device::cpu && !is_finite(logits.value())) return {logits.value(), Tensor::full({1}, NAN)};
+  const Variable loss = criterion_(logits, targets);
+  engine::backward(share == 1 ? loss : engine::scale(loss, static_cast<float>(share)));
+  return {logits.value(), loss.value()};
+}
+
+void Learner::update(const Tensor& loss) {
+  gate_.admit(optimizer_->gradients(), loss, clip_grad_);
+  optimizer_->move(gate_);
+  if (ema_) ema_->update(gate_);
+  engine::kernel::settle(gate_.state(), buffers_, kept_);
+}
+
+void Learner::start(Step& step) {
+  Lesson& lesson = *step.lesson;
+  optimizer_->begin(static_cast<float>(step.lr));
+  Recorded* recorded = nullptr;
+  if (records_ && lesson.plan.stage == 0) recorded = &recorded_[{lesson.targets.count(), lesson.targets.kind}];
+  Result result;
+  if (recorded && recorded->prepared) {
+    result = run(*recorded, lesson);
   } else {
-    optimizer_->skip();
-    restore_buffers();
+    result = learn([&] { return forward(lesson); }, lesson.targets, 1);
+    update(result.loss);
+    optimizer_->clear_gradients();
+    if (recorded) recorded->prepared = true;
   }
-  return std::exchange(not_finite_, "");
+  lesson.logits = Fetch(result.logits), lesson.loss = Fetch(result.loss), step.norm = Fetch(gate_.norm());
+}
+
+Learner::Result Learner::run(Recorded& recorded, const Lesson& lesson) {
+  const Tensor images = mixup::apply(lesson.plan, lesson.images);
+  if (!recorded.recording) {
+    engine::memory::release_unused(device_);  // what the first step needed: a recording has memory of its own
+    recorded.images = Tensor(images.shape(), device_);
+    recorded.rows = Tensor({images.shape()[0], 4}, device_);
+    mixup::Targets targets = lesson.targets;
+    targets.rows = recorded.rows;
+    recorded.recording.emplace([&] {
+      recorded.result = learn([&] { return network_->forward(Variable(recorded.images), Mode::train); }, targets, 1);
+      update(recorded.result.loss);
+    });
+    optimizer_->clear_gradients();
+  }
+  recorded.images.copy_from(images);
+  recorded.rows.copy_from(packed(lesson.targets));
+  recorded.recording->run();
+  return recorded.result;
+}
+
+void Learner::tell(Lesson& lesson, double share, Outcome& outcome) {
+  const Tensor &logits = lesson.logits.get(), &loss = lesson.loss.get();
+  const bool finite = is_finite(logits);
+  outcome.loss += share * (finite ? loss.item() : NAN);
+  if (!outcome.not_finite.empty()) return;
+  if (!finite) {
+    const engine::NoGrad no_grad;
+    outcome.not_finite = first_not_finite(*network_, [&] { forward(lesson); });
+    if (outcome.not_finite.empty()) outcome.not_finite = "a logit";  // once, as it seems
+  } else if (!std::isfinite(loss.item())) {
+    outcome.not_finite = "the loss";
+  } else {
+    outcome.known += share * known_share(logits, lesson.targets);
+  }
+}
+
+std::string Learner::gradient_not_finite() const {
+  const std::string found = first_gradient_not_finite(*network_);
+  return found.empty() ? "the norm of the gradients" : found;
 }
 
 std::string Learner::not_finite_in_test(const Tensor& images) {
@@ -153,6 +221,7 @@ std::string Learner::not_finite_in_test(const Tensor& images) {
 }
 
 nn::State Learner::tensors() const {
+  ENSURE(untold() == 0, "learner: its state was asked for before all steps were told of");
   nn::State all;
   append(all, "network.", state_of(*network_));
   append(all, "optimizer.", optimizer_->memory());
@@ -160,12 +229,8 @@ nn::State Learner::tensors() const {
   return all;
 }
 
-void Learner::keep_buffers() {
-  for (auto& [value, copy] : buffers_) copy.copy_from(value);
-}
-
-void Learner::restore_buffers() {
-  for (auto& [value, copy] : buffers_) value.copy_from(copy);
+void Learner::accept() {
+  for (size_t i = 0; i < buffers_.size(); ++i) kept_[i].copy_from(buffers_[i]);
 }
 
 }  // namespace apps

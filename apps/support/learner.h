@@ -1,5 +1,7 @@
 #pragma once
 
+#include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -9,33 +11,42 @@
 
 #include "apps/support/training_flags.h"
 #include "data/loader.h"
+#include "engine/fetch.h"
 #include "engine/recording.h"
 #include "mixup/losses.h"
 #include "mixup/policies.h"
 #include "nn/ema.h"
+#include "nn/gate.h"
 #include "nn/module.h"
 #include "nn/optimizer.h"
 
 namespace apps {
 
-/// A network and what it learns with: policy, loss, optimizer, and the average of its weights where one is wanted. A
-/// step is learn_from() for each of its batches, then update().
+/// A network and what it learns with: policy, loss, optimizer, and the average of its weights where one is wanted.
 class Learner {
  public:
   /// For pictures like those of a data set. An Error where the policy mixes in a stage that the network has not.
   Learner(const TrainingFlags& flags, const data::Dataset& set);
 
-  /// The loss of a batch, and the share of its images for which the best class is one of their own.
-  struct Lesson {
+  /// What came of a step: the mean loss of its images, and the share of them for which the best class is one of their
+  /// own. Where something was not finite it is named, such as "conv2d of conv1.weight", and everything is as if the
+  /// step had not been.
+  struct Outcome {
     double loss = 0, known = 0;
+    int64_t batches = 1;
+    std::string not_finite = {};
   };
-  /// Mixes a batch and adds the gradients of its loss, times the batch's share of the step. Where a logit or the loss
-  /// is not finite, neither is the lesson's loss.
-  Lesson learn_from(const data::Batch& batch, double share);
 
-  /// Moves the weights along the gradients, and returns an empty text. Where something was not finite since the last
-  /// update it names that, such as "conv2d of conv1.weight", and the step is as if it had not been.
-  std::string update(double lr);
+  /// One step: learns from a batch.
+  Outcome step(double lr, const data::Batch& batch);
+
+  /// The same from several batches, as if they were one. A GPU may still be at it when this returns, and at the steps
+  /// before: of each outcome() tells.
+  void begin(double lr, int64_t batches, const std::function<const data::Batch&()>& next);
+
+  /// Of how many steps that were begun it did not tell; and of the first of them, once it is done.
+  int64_t untold() const { return static_cast<int64_t>(steps_.size()); }
+  Outcome outcome();
 
   /// The same text about a test of the network, and of the average, with some of these images; nothing changes.
   std::string not_finite_in_test(const engine::Tensor& images);
@@ -48,28 +59,57 @@ class Learner {
   /// The network that is tested: the average where there is one.
   nn::Network& judged() { return average_ ? *average_ : *network_; }
 
-  /// Everything it takes to go on from here, besides the number of steps.
+  /// Everything it takes to go on from here, besides the number of steps. An Error where a step was not told of.
   nn::State tensors() const;
   void set_steps(int64_t steps) { optimizer_->set_steps(steps); }
 
   /// Takes over tensors() that were changed from outside.
-  void accept() { keep_buffers(); }
+  void accept();
 
  private:
-  /// A step's forward and backward pass, recorded for the GPU: what it reads and what it computes.
+  /// A batch and how it is mixed, and what came of it.
+  struct Lesson {
+    engine::Tensor images;
+    mixup::Plan plan;
+    mixup::Targets targets;
+    engine::Fetch logits = {}, loss = {};
+  };
+
+  /// A step that was not told of. Where it may be under way it has its lesson: to find what was not finite in it, or to
+  /// be started again because the one before it was not.
+  struct Step {
+    double lr;
+    Outcome outcome = {};
+    std::optional<Lesson> lesson = {};
+    engine::Fetch norm = {};
+  };
+
+  /// Logits and loss of a batch, on the device.
+  struct Result {
+    engine::Tensor logits, loss;
+  };
+
+  /// The work of a step on the GPU, recorded: what it reads and what it computes.
   struct Recorded {
-    bool prepared = false;  // whether such a step was made to its end, so that it can be recorded
+    bool prepared = false;  // whether such a step was begun before, so that it can be recorded
     engine::Tensor images, rows;
-    engine::Tensor logits, loss, squares;
-    std::vector<engine::Tensor> gradients;
+    Result result;
     std::optional<engine::Recording> recording;
   };
 
-  void keep_buffers();
-  void restore_buffers();
+  Lesson lesson_of(const data::Batch& batch) const;
+  engine::Variable forward(const Lesson& lesson);
 
-  /// Where a step of that kind has been made before, does it by its recording and returns what came out.
-  Recorded* replay(const engine::Tensor& images, const mixup::Targets& targets);
+  /// Forward and backward pass, and the update of all that learns.
+  Result learn(const std::function<engine::Variable()>& forward, const mixup::Targets& targets, double share);
+  void update(const engine::Tensor& loss);
+
+  void start(Step& step);
+  Result run(Recorded& recorded, const Lesson& lesson);
+
+  /// Adds what came of a lesson to the outcome of its step; and where a gradient is not finite, which.
+  void tell(Lesson& lesson, double share, Outcome& outcome);
+  std::string gradient_not_finite() const;
 
   const engine::Device device_;
   const bool records_;
@@ -80,10 +120,10 @@ class Learner {
   mixup::Policy policy_;
   mixup::Loss criterion_;
   std::unique_ptr<nn::Optimizer> optimizer_;
-  std::vector<std::pair<engine::Tensor, engine::Tensor>> buffers_;  // running statistics, and as they last were good
-  std::map<std::pair<int64_t, mixup::Kind>, Recorded> recorded_;    // by the size of the batch and how it was mixed
-  engine::Tensor squares_;  // of the gradients, where a recording has summed them up
-  std::string not_finite_;
+  nn::Gate gate_;
+  engine::Tensors buffers_, kept_;  // running statistics, and as they last were good
+  std::deque<Step> steps_;
+  std::map<std::pair<int64_t, mixup::Kind>, Recorded> recorded_;  // by the size of the batch and how it was mixed
 };
 
 }  // namespace apps

@@ -109,10 +109,8 @@ MemoryForecast forecast_memory(const TrainingFlags& given, const data::Dataset& 
       engine::memory::release_unused();
       Learner learner(flags, train_set);
       const data::Batch batch = data::first_batch(train_set, {.batch = size, .train = true, .seed = flags.seed});
-      for (int step = 0; step < 3; ++step) {  // how many blocks threads need at once differs from step to step
-        learner.learn_from(batch, 1);
-        learner.update(0);
-      }
+      // How many blocks threads need at once differs from step to step.
+      for (int step = 0; step < 3; ++step) learner.step(0, batch);
       needed[size == large] = static_cast<double>(held() - held_before);
       state = 0;
       for (const nn::Entry& entry : learner.tensors()) state += 4 * entry.variable.value().elements();

@@ -85,9 +85,10 @@ class Training {
     for (; at_.epoch * updates_ < steps_; ++at_.epoch, at_.batches = at_.losses = 0, at_.loss_sum = 0) {
       const Stopwatch watch;
       const Speed speed = train_epoch();
-      engine::memory::release_unused();  // blocks of sizes that a test does not need, nor a training those of a test
+      // Blocks of sizes that a test does not need, nor a training those of a test; a GPU takes long to make new ones.
+      engine::memory::release_unused(engine::Device::cpu);
       test_epoch(speed, watch);
-      engine::memory::release_unused();
+      engine::memory::release_unused(engine::Device::cpu);
     }
     write_end(forecast);
   }
@@ -125,6 +126,7 @@ class Training {
   /// where it was interrupted. What cannot be tested is not saved, and --on-nan says what happens; false where it stays
   /// so.
   bool keep() {
+    hear();
     if (saved_ == at_.step) return true;
     if (const std::string what = learner_.not_finite_in_test(batch_.images); !what.empty()) {
       answer(at_.step, what + ", when tested,", "what it came to is not saved");
@@ -138,6 +140,7 @@ class Training {
 
   void stop_if_interrupted() {
     if (!interrupted()) return;
+    hear();
     progress_.clear();
     const std::string what = saved_ == at_.step ? "" : learner_.not_finite_in_test(batch_.images);
     if (saved_ != at_.step && what.empty()) save();
@@ -155,13 +158,28 @@ class Training {
 
   /// One update from as many batches as there are to be.
   void step() {
-    const int64_t together = std::min(flags_.accumulate, loader_.batches() - at_.batches);
-    for (int64_t i = 0; i < together && loader_.next(batch_); ++i, ++at_.batches) {
-      const double loss = learner_.learn_from(batch_, 1 / static_cast<double>(together)).loss;
-      if (std::isfinite(loss)) at_.loss_sum += loss, ++at_.losses;
-    }
     at_.lr = schedule_(at_.step++);
-    if (const std::string what = learner_.update(at_.lr); !what.empty()) answer(at_.step, what, "it is left out");
+    learner_.begin(at_.lr, std::min(flags_.accumulate, loader_.batches() - at_.batches), [&]() -> const Batch& {
+      loader_.next(batch_);
+      ++at_.batches;
+      return batch_;
+    });
+    // A GPU goes on with the next step meanwhile; not where this one may change what the next one starts from.
+    const bool ahead = device_of(flags_) == engine::Device::cuda && !rolls_back();
+    hear(ahead ? 1 : 0);
+  }
+
+  /// Takes in what came of the steps but the last ones.
+  void hear(int64_t last = 0) {
+    while (learner_.untold() > last) {
+      const int64_t step = at_.step - learner_.untold() + 1;
+      const Learner::Outcome outcome = learner_.outcome();
+      if (std::isfinite(outcome.loss)) {
+        at_.loss_sum += static_cast<double>(outcome.batches) * outcome.loss;
+        at_.losses += outcome.batches;
+      }
+      if (!outcome.not_finite.empty()) answer(step, outcome.not_finite, "it is left out");
+    }
   }
 
   /// Does about a step in which something was not finite what --on-nan says.
@@ -200,10 +218,12 @@ class Training {
     loader_.start(at_.epoch, first_batch);
     while (at_.step < last_step) {
       step();
+      const bool logs = at_.step % flags_.log_interval == 0 || at_.step == last_step;
+      if (logs) hear();
       progress_.show(
           {at_.epoch + 1, flags_.epochs, at_.step - first_step, last_step - first_step, mean_loss(), at_.lr, speed(),
            static_cast<double>((steps_ - at_.step) * flags_.accumulate * flags_.batch_size) / speed(), waited()});
-      if (at_.step % flags_.log_interval == 0 || at_.step == last_step) log({speed(), waited()});
+      if (logs) log({speed(), waited()});
       if (at_.step == last_step) break;  // saved below
       if (flags_.recovery_interval > 0 && at_.step % flags_.recovery_interval == 0) keep();
       stop_if_interrupted();

@@ -1,7 +1,7 @@
-#include <cmath>
+#include "engine/optimizers.h"
+
 #include <vector>
 
-#include "engine/adam.h"
 #include "engine/parallel.h"
 
 namespace engine::cpu {
@@ -24,56 +24,90 @@ double sum_of_squares(const float* x, int64_t count) {
 
 }  // namespace
 
-void squared_norm(const Tensor& x, int64_t at, Tensor& sums) {
-  sums.data()[at] = static_cast<float>(sum_of_squares(x.data(), x.elements()));
+void norm(const Tensors& x, Tensor& y) {
+  double total = 0;
+  for (const Tensor& tensor : x) total += sum_of_squares(tensor.data(), tensor.elements());
+  *y.data() = static_cast<float>(std::sqrt(total));
 }
 
-void lerp(const Tensor& x, float weight, Tensor& y) {
-  const float* px = x.data();
-  float* py = y.data();
-  parallel_for(y.elements(), grain, [=](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) py[i] += weight * (px[i] - py[i]);
-  });
+void admit(const Tensor& norm, const Tensor& loss, float most, Tensor& gate) {
+  engine::admit(*norm.data(), *loss.data(), most, gate.data());
 }
 
-void sgd(const Tensor& grad, const SgdSpec& spec, Tensor& w, Tensor& velocity) {
-  const float* g = grad.data();
-  float *pw = w.data(), *pv = velocity.data();
-  parallel_for(w.elements(), grain, [=](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) {
-      const float slope = g[i] + spec.weight_decay * pw[i];
-      pv[i] = spec.momentum * pv[i] + slope;
-      pw[i] -= spec.lr * (spec.nesterov ? slope + spec.momentum * pv[i] : pv[i]);
-    }
-  });
+void settle(const Tensor& gate, Tensors& values, Tensors& kept) {
+  const bool good = *gate.data() != 0;
+  for (size_t k = 0; k < values.size(); ++k) {
+    if (good) kept[k].copy_from(values[k]);
+    else values[k].copy_from(kept[k]);
+  }
 }
 
-void adamw(const Tensor& grad, const AdamSpec& spec, Tensor& w, Tensor& mean, Tensor& square) {
-  const float* g = grad.data();
-  float *pw = w.data(), *pm = mean.data(), *ps = square.data();
-  const Adam adam(spec);
-  parallel_for(w.elements(), grain, [=](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) {
-      const float direction = adam(g[i], pm[i], ps[i]);
-      pw[i] = (1 - spec.lr * spec.weight_decay) * pw[i] - spec.lr * direction;
-    }
-  });
+void lerp(const Tensors& x, float weight, const Tensor& gate, Tensors& y) {
+  if (*gate.data() == 0) return;
+  for (size_t k = 0; k < y.size(); ++k) {
+    const float* px = x[k].data();
+    float* py = y[k].data();
+    parallel_for(y[k].elements(), grain, [=](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) py[i] += weight * (px[i] - py[i]);
+    });
+  }
 }
 
-void lamb(const Tensor& grad, const AdamSpec& spec, Tensor& w, Tensor& mean, Tensor& square) {
-  Tensor update(w.shape());
-  const float* g = grad.data();
-  float *pw = w.data(), *pm = mean.data(), *ps = square.data(), *pu = update.data();
-  const Adam adam(spec);
-  parallel_for(w.elements(), grain, [=](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) pu[i] = adam(g[i], pm[i], ps[i]) + spec.weight_decay * pw[i];
-  });
-  const double size = std::sqrt(sum_of_squares(pw, w.elements())), length = std::sqrt(sum_of_squares(pu, w.elements()));
-  const double trust = spec.weight_decay > 0 && size > 0 && length > 0 ? size / length : 1;
-  const auto rate = static_cast<float>(spec.lr * trust);
-  parallel_for(w.elements(), grain, [=](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) pw[i] -= rate * pu[i];
-  });
+void sgd(const Tensors& grad, const SgdSpec& spec, const Tensor& rate, const Tensor& gate, Tensors& w,
+         Tensors& velocity) {
+  const float lr = *rate.data(), factor = *gate.data();
+  if (factor == 0) return;
+  for (size_t k = 0; k < w.size(); ++k) {
+    const float* g = grad[k].data();
+    float *pw = w[k].data(), *pv = velocity[k].data();
+    parallel_for(w[k].elements(), grain, [=](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) {
+        const float slope = factor * g[i] + spec.weight_decay * pw[i];
+        pv[i] = spec.momentum * pv[i] + slope;
+        pw[i] -= lr * (spec.nesterov ? slope + spec.momentum * pv[i] : pv[i]);
+      }
+    });
+  }
+}
+
+void adamw(const Tensors& grad, const AdamSpec& spec, const Tensor& rate, const Tensor& gate, Tensors& w, Tensors& mean,
+           Tensors& square) {
+  const Adam adam{spec.beta1, spec.beta2, spec.eps};
+  const float *now = rate.data(), lr = now[0], factor = *gate.data();
+  if (factor == 0) return;
+  for (size_t k = 0; k < w.size(); ++k) {
+    const float* g = grad[k].data();
+    float *pw = w[k].data(), *pm = mean[k].data(), *ps = square[k].data();
+    parallel_for(w[k].elements(), grain, [=](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) {
+        const float direction = adam(factor * g[i], now, pm[i], ps[i]);
+        pw[i] = (1 - lr * spec.weight_decay) * pw[i] - lr * direction;
+      }
+    });
+  }
+}
+
+void lamb(const Tensors& grad, const AdamSpec& spec, const Tensor& rate, const Tensor& gate, Tensors& w, Tensors& mean,
+          Tensors& square) {
+  const Adam adam{spec.beta1, spec.beta2, spec.eps};
+  const float *now = rate.data(), factor = *gate.data();
+  if (factor == 0) return;
+  for (size_t k = 0; k < w.size(); ++k) {
+    const int64_t count = w[k].elements();
+    Tensor update(w[k].shape());
+    const float* g = grad[k].data();
+    float *pw = w[k].data(), *pm = mean[k].data(), *ps = square[k].data(), *pu = update.data();
+    parallel_for(count, grain, [=](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) {
+        pu[i] = adam(factor * g[i], now, pm[i], ps[i]) + spec.weight_decay * pw[i];
+      }
+    });
+    const float lr =
+        lamb_rate(now[0], spec, std::sqrt(sum_of_squares(pw, count)), std::sqrt(sum_of_squares(pu, count)));
+    parallel_for(count, grain, [=](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) pw[i] -= lr * pu[i];
+    });
+  }
 }
 
 }  // namespace engine::cpu

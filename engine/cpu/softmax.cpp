@@ -1,6 +1,5 @@
 #include "engine/softmax.h"
 
-#include <cmath>
 #include <vector>
 
 #include "engine/kernels.h"
@@ -16,12 +15,7 @@ constexpr int64_t rows_per_chunk = 16;
 void log_softmax(const Tensor& x, Tensor& y) {
   const int64_t c = x.shape()[1];
   parallel_for(x.shape()[0], rows_per_chunk, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) {
-      const float* in = x.data() + i * c;
-      float* out = y.data() + i * c;
-      const Softmax<float> softmax(in, c);
-      for (int64_t k = 0; k < c; ++k) out[k] = softmax.log_probability(in[k]);
-    }
+    for (int64_t i = begin; i < end; ++i) log_softmax_row(x.data() + i * c, c, y.data() + i * c);
   });
 }
 
@@ -29,10 +23,7 @@ void log_softmax_backward(const Tensor& dy, const Tensor& y, Tensor& dx) {
   const int64_t c = y.shape()[1];
   parallel_for(y.shape()[0], rows_per_chunk, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
-      const float *slope = dy.data() + i * c, *out = y.data() + i * c;
-      float sum = 0;
-      for (int64_t k = 0; k < c; ++k) sum += slope[k];
-      for (int64_t k = 0; k < c; ++k) dx.data()[i * c + k] = slope[k] - std::exp(out[k]) * sum;
+      log_softmax_backward_row(dy.data() + i * c, y.data() + i * c, c, dx.data() + i * c);
     }
   });
 }
@@ -42,18 +33,8 @@ void softmax_cross_entropy(const Tensor& logits, const Tensor& target, Tensor& l
   std::vector<double> row_loss(static_cast<size_t>(n));
   parallel_for(n, rows_per_chunk, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
-      const float *z = logits.data() + i * c, *t = target.data() + i * c;
-      float* dz = dlogits.data() + i * c;
-      const Softmax<float> softmax(z, c);
-      double sum = 0, weight = 0;
-      for (int64_t k = 0; k < c; ++k) {
-        weight += t[k];
-        if (t[k] != 0) sum -= t[k] * softmax.log_probability(z[k]);
-      }
-      for (int64_t k = 0; k < c; ++k) {
-        dz[k] = (static_cast<float>(weight) * std::exp(softmax.log_probability(z[k])) - t[k]) / static_cast<float>(n);
-      }
-      row_loss[static_cast<size_t>(i)] = sum;
+      row_loss[static_cast<size_t>(i)] =
+          softmax_cross_entropy_row(logits.data() + i * c, target.data() + i * c, c, n, dlogits.data() + i * c);
     }
   });
   double total = 0;

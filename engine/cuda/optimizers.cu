@@ -1,74 +1,98 @@
-#include <cmath>
+#include "engine/optimizers.h"
 
-#include "engine/adam.h"
+#include "engine/cuda/each_run.h"
 #include "engine/cuda/merge_rows.h"
 
 namespace engine::cuda {
 namespace {
 
-/// The sum of the squares of `count` numbers, in double: the first value of what it returns.
-Scratch<double> sum_of_squares(const float* x, int64_t count) {
-  constexpr int64_t part = 64;
-  const int64_t parts = (count + part - 1) / part;
-  Scratch<double> sums(parts);
+/// The sum of the squares of all numbers, in double: the first value of what it returns.
+Scratch<double> sum_of_squares(const Tensors& x) {
+  constexpr int64_t numbers = 64;
+  const int64_t threads = threads_of(x, numbers);
+  Scratch<double> sums(threads);
   double* to = sums.data();
-  each(parts, [=] DEMIX_DEVICE(int64_t i) {
+  each_run<1>({&x}, numbers, [=] DEMIX_DEVICE(float* const* at, int64_t begin, int64_t end, int64_t thread) {
     double sum = 0;
-    for (int64_t k = i; k < count; k += parts) sum += static_cast<double>(x[k]) * x[k];  // neighbours read neighbours
-    to[i] = sum;
+    for (int64_t i = begin; i < end; i += together) sum += static_cast<double>(at[0][i]) * at[0][i];
+    to[thread] = sum;
   });
-  merge_rows(to, parts, 1, Add());
+  merge_rows(to, threads, 1, Add());
   return sums;
 }
 
 }  // namespace
 
-void squared_norm(const Tensor& x, int64_t at, Tensor& sums) {
-  const Scratch<double> squares = sum_of_squares(x.data(), x.elements());
+void norm(const Tensors& x, Tensor& y) {
+  const Scratch<double> squares = sum_of_squares(x);
   const double* from = squares.data();
-  float* to = sums.data() + at;
-  each(1, [=] DEMIX_DEVICE(int64_t) { *to = static_cast<float>(*from); });
+  float* to = y.data();
+  each(1, [=] DEMIX_DEVICE(int64_t) { *to = static_cast<float>(std::sqrt(*from)); });
 }
 
-void lerp(const Tensor& x, float weight, Tensor& y) {
-  const float* px = x.data();
-  float* py = y.data();
-  each(y.elements(), [=] DEMIX_DEVICE(int64_t i) { py[i] += weight * (px[i] - py[i]); });
+void admit(const Tensor& norm, const Tensor& loss, float most, Tensor& gate) {
+  const float *length = norm.data(), *value = loss.data();
+  float* to = gate.data();
+  each(1, [=] DEMIX_DEVICE(int64_t) { engine::admit(*length, *value, most, to); });
 }
 
-void sgd(const Tensor& grad, const SgdSpec& spec, Tensor& w, Tensor& velocity) {
-  const float* g = grad.data();
-  float *pw = w.data(), *pv = velocity.data();
-  each(w.elements(), [=] DEMIX_DEVICE(int64_t i) {
-    const float slope = g[i] + spec.weight_decay * pw[i];
-    pv[i] = spec.momentum * pv[i] + slope;
-    pw[i] -= spec.lr * (spec.nesterov ? slope + spec.momentum * pv[i] : pv[i]);
+void settle(const Tensor& gate, Tensors& values, Tensors& kept) {
+  const float* open = gate.data();
+  each_number<2>({&values, &kept}, [=] DEMIX_DEVICE(float* const* at, int64_t i) {
+    if (*open != 0) at[1][i] = at[0][i];
+    else at[0][i] = at[1][i];
   });
 }
 
-void adamw(const Tensor& grad, const AdamSpec& spec, Tensor& w, Tensor& mean, Tensor& square) {
-  const float* g = grad.data();
-  float *pw = w.data(), *pm = mean.data(), *ps = square.data();
-  const Adam adam(spec);
-  each(w.elements(), [=] DEMIX_DEVICE(int64_t i) {
-    const float direction = adam(g[i], pm[i], ps[i]);
-    pw[i] = (1 - adam.s.lr * adam.s.weight_decay) * pw[i] - adam.s.lr * direction;
+void lerp(const Tensors& x, float weight, const Tensor& gate, Tensors& y) {
+  const float* open = gate.data();
+  each_number<2>({&x, &y}, [=] DEMIX_DEVICE(float* const* at, int64_t i) {
+    if (*open != 0) at[1][i] += weight * (at[0][i] - at[1][i]);
   });
 }
 
-void lamb(const Tensor& grad, const AdamSpec& spec, Tensor& w, Tensor& mean, Tensor& square) {
-  const Scratch<float> update(w.elements());
-  const float* g = grad.data();
-  float *pw = w.data(), *pm = mean.data(), *ps = square.data(), *pu = update.data();
-  const Adam adam(spec);
-  each(w.elements(), [=] DEMIX_DEVICE(int64_t i) { pu[i] = adam(g[i], pm[i], ps[i]) + adam.s.weight_decay * pw[i]; });
-  const Scratch<double> sizes = sum_of_squares(pw, w.elements()), lengths = sum_of_squares(pu, w.elements());
-  const double *size = sizes.data(), *length = lengths.data();
-  each(w.elements(), [=] DEMIX_DEVICE(int64_t i) {
-    const bool trusts = adam.s.weight_decay > 0 && *size > 0 && *length > 0;
-    const double trust = trusts ? std::sqrt(*size) / std::sqrt(*length) : 1;
-    pw[i] -= static_cast<float>(adam.s.lr * trust) * pu[i];
+void sgd(const Tensors& grad, const SgdSpec& spec, const Tensor& rate, const Tensor& gate, Tensors& w,
+         Tensors& velocity) {
+  const float *lr = rate.data(), *factor = gate.data();
+  each_number<3>({&grad, &w, &velocity}, [=] DEMIX_DEVICE(float* const* at, int64_t i) {
+    if (*factor == 0) return;
+    float &here = at[1][i], &speed = at[2][i];
+    const float slope = *factor * at[0][i] + spec.weight_decay * here;
+    speed = spec.momentum * speed + slope;
+    here -= *lr * (spec.nesterov ? slope + spec.momentum * speed : speed);
   });
+}
+
+void adamw(const Tensors& grad, const AdamSpec& spec, const Tensor& rate, const Tensor& gate, Tensors& w, Tensors& mean,
+           Tensors& square) {
+  const float *now = rate.data(), *factor = gate.data();
+  const Adam adam{spec.beta1, spec.beta2, spec.eps};
+  each_number<4>({&grad, &w, &mean, &square}, [=] DEMIX_DEVICE(float* const* at, int64_t i) {
+    if (*factor == 0) return;
+    const float direction = adam(*factor * at[0][i], now, at[2][i], at[3][i]);
+    at[1][i] = (1 - now[0] * spec.weight_decay) * at[1][i] - now[0] * direction;
+  });
+}
+
+void lamb(const Tensors& grad, const AdamSpec& spec, const Tensor& rate, const Tensor& gate, Tensors& w, Tensors& mean,
+          Tensors& square) {
+  const float *now = rate.data(), *factor = gate.data();
+  const Adam adam{spec.beta1, spec.beta2, spec.eps};
+  Tensors updates;
+  for (const Tensor& tensor : w) updates.push_back(Tensor::like(tensor));
+  each_number<5>({&grad, &w, &mean, &square, &updates}, [=] DEMIX_DEVICE(float* const* at, int64_t i) {
+    if (*factor == 0) return;
+    at[4][i] = adam(*factor * at[0][i], now, at[2][i], at[3][i]) + spec.weight_decay * at[1][i];
+  });
+  for (size_t k = 0; k < w.size(); ++k) {
+    const Scratch<double> sizes = sum_of_squares({w[k]}), lengths = sum_of_squares({updates[k]});
+    const double *size = sizes.data(), *length = lengths.data();
+    const float* update = updates[k].data();
+    float* here = w[k].data();
+    each(w[k].elements(), [=] DEMIX_DEVICE(int64_t i) {
+      if (*factor != 0) here[i] -= lamb_rate(now[0], spec, std::sqrt(*size), std::sqrt(*length)) * update[i];
+    });
+  }
 }
 
 }  // namespace engine::cuda

@@ -1,5 +1,10 @@
 #include "engine/cuda/runtime.h"
 
+#include <algorithm>
+#include <cstring>
+#include <unordered_map>
+#include <vector>
+
 #include "engine/cuda/check.h"
 
 namespace engine::cuda {
@@ -85,16 +90,84 @@ void destroy(void* graph) {
   if (graph) cudaGraphExecDestroy(static_cast<cudaGraphExec_t>(graph));
 }
 
+namespace {
+
+int64_t waited = 0;
+
+/// Memory of the CPU that the GPU reads and writes by itself, and when it is done with it.
+struct Pinned {
+  explicit Pinned(size_t bytes) {
+    CUDA_CHECK(cudaMallocHost(&memory, bytes));
+    CUDA_CHECK(cudaEventCreateWithFlags(&done, cudaEventDisableTiming));
+  }
+  void mark() const { CUDA_CHECK(cudaEventRecord(done, stream())); }
+  void wait() const { CUDA_CHECK(cudaEventSynchronize(done)); }
+
+  void* memory = nullptr;
+  cudaEvent_t done = nullptr;
+};
+
+/// Takes bytes for the GPU out of the caller's hands, so that nobody waits until it has read them: unless as many are
+/// on their way as there are places.
+void upload(const char* from, char* to, size_t bytes) {
+  constexpr size_t places = 16, size = size_t{4} << 20;
+  static std::vector<Pinned> ring;  // never destroyed before the driver
+  static size_t next = 0;
+  for (size_t at = 0; at < bytes; at += size, next = (next + 1) % places) {
+    if (ring.size() <= next) ring.emplace_back(size);
+    const size_t part = std::min(size, bytes - at);
+    ring[next].wait();
+    std::memcpy(ring[next].memory, from + at, part);
+    CUDA_CHECK(cudaMemcpyAsync(to + at, ring[next].memory, part, cudaMemcpyHostToDevice, stream()));
+    ring[next].mark();
+  }
+}
+
+}  // namespace
+
 void copy(const void* from, bool from_gpu, void* to, bool to_gpu, size_t bytes) {
   ENSURE((from_gpu && to_gpu) || capture_status() == cudaStreamCaptureStatusNone, "cuda: a copy of ", bytes,
          " bytes between CPU and GPU cannot be recorded");
-  const cudaMemcpyKind kind = !from_gpu ? cudaMemcpyHostToDevice
-                              : to_gpu  ? cudaMemcpyDeviceToDevice
-                                        : cudaMemcpyDeviceToHost;
-  CUDA_CHECK(cudaMemcpyAsync(to, from, bytes, kind, stream()));
-  if (!to_gpu) CUDA_CHECK(cudaStreamSynchronize(stream()));
+  if (!from_gpu) return upload(static_cast<const char*>(from), static_cast<char*>(to), bytes);
+  CUDA_CHECK(cudaMemcpyAsync(to, from, bytes, to_gpu ? cudaMemcpyDeviceToDevice : cudaMemcpyDeviceToHost, stream()));
+  if (!to_gpu) synchronize();
 }
 
-void synchronize() { CUDA_CHECK(cudaStreamSynchronize(stream())); }
+void synchronize() {
+  ++waited;
+  CUDA_CHECK(cudaStreamSynchronize(stream()));
+}
+
+int64_t waits() { return waited; }
+
+struct Download::Place {
+  Pinned pinned;
+  size_t bytes;
+
+  /// Those that are free, by size.
+  static std::vector<Place*>& free(size_t bytes) {
+    static std::unordered_map<size_t, std::vector<Place*>> all;
+    return all[bytes];
+  }
+};
+
+Download::Download(const void* from, size_t bytes) {
+  ENSURE(capture_status() == cudaStreamCaptureStatusNone, "cuda: a copy of ", bytes,
+         " bytes between CPU and GPU cannot be recorded");
+  std::vector<Place*>& free = Place::free(bytes);
+  if (free.empty()) free.push_back(new Place{Pinned(bytes), bytes});
+  place_ = free.back();
+  free.pop_back();
+  CUDA_CHECK(cudaMemcpyAsync(place_->pinned.memory, from, bytes, cudaMemcpyDeviceToHost, stream()));
+  place_->pinned.mark();
+}
+
+// Another copy to the same place comes behind this one.
+Download::~Download() { Place::free(place_->bytes).push_back(place_); }
+
+const void* Download::wait() {
+  place_->pinned.wait();
+  return place_->pinned.memory;
+}
 
 }  // namespace engine::cuda

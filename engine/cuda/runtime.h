@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 
 #include "engine/device.h"
@@ -17,8 +18,8 @@ Gpu gpu();
 void* allocate(size_t bytes);
 void release(void* block);
 
-/// Copies after all work that was begun. The source may be changed when it returns, and the CPU sees what arrived. An
-/// Error where the CPU has a part in it while work is recorded.
+/// Copies after all work that was begun. The source may be changed when it returns; what goes to the CPU is waited for,
+/// what comes from it is not. An Error where the CPU has a part in it while work is recorded.
 void copy(const void* from, bool from_gpu, void* to, bool to_gpu, size_t bytes);
 
 /// From here on work is not done but recorded, until it is stopped: then it is a graph that can be run and is to be
@@ -34,5 +35,24 @@ void fill(float* to, int64_t count, float value);
 
 /// Returns when all work that was begun is done; an Error where some of it failed.
 void synchronize();
+
+/// How often copy() or synchronize() has made the CPU wait for the GPU.
+int64_t waits();
+
+/// Bytes on their way from the GPU to the CPU, behind all work that was begun before.
+class Download {
+ public:
+  Download(const void* from, size_t bytes);
+  ~Download();
+  Download(const Download&) = delete;
+  Download& operator=(const Download&) = delete;
+
+  /// Them, once they are there.
+  const void* wait();
+
+ private:
+  struct Place;
+  Place* place_;
+};
 
 }  // namespace engine::cuda

@@ -75,12 +75,17 @@ std::string trouble() { return ""; }
 Gpu gpu() { return {"simulated GPU", int64_t{1} << 30, int64_t{1} << 30}; }
 void* allocate(size_t bytes) { return arena().allocate(bytes); }
 void release(void*) {}
-void synchronize() {}
 
 namespace {
 
 using Graph = std::vector<std::function<void()>>;
 std::unique_ptr<Graph> recorded;
+int64_t waited = 0;
+
+void carry(const void* from, void* to, size_t bytes) {
+  const simulated::Running running;
+  std::memcpy(to, from, bytes);
+}
 
 }  // namespace
 
@@ -100,9 +105,25 @@ void copy(const void* from, bool from_gpu, void* to, bool to_gpu, size_t bytes) 
     ENSURE(from_gpu && to_gpu, "cuda: a copy of ", bytes, " bytes between CPU and GPU cannot be recorded");
     return simulated::record([=] { copy(from, from_gpu, to, to_gpu, bytes); });
   }
-  const simulated::Running running;
-  std::memcpy(to, from, bytes);
+  if (!to_gpu) ++waited;
+  carry(from, to, bytes);
 }
+
+void synchronize() { ++waited; }
+int64_t waits() { return waited; }
+
+struct Download::Place {
+  std::vector<char> bytes;
+};
+
+Download::Download(const void* from, size_t bytes) {
+  ENSURE(!simulated::recording(), "cuda: a copy of ", bytes, " bytes between CPU and GPU cannot be recorded");
+  place_ = new Place{std::vector<char>(bytes)};
+  carry(from, place_->bytes.data(), bytes);
+}
+
+Download::~Download() { delete place_; }
+const void* Download::wait() { return place_->bytes.data(); }
 
 namespace {
 
@@ -114,14 +135,14 @@ struct Place {
   /// In float32, with which the CPU computes.
   Tensor get() const {
     Tensor copied(shape, Device::cpu, type), here(shape);
-    copy(data, true, copied.address(), false, static_cast<size_t>(copied.bytes()));
+    carry(data, copied.address(), static_cast<size_t>(copied.bytes()));
     cpu::cast(copied, here);
     return here;
   }
   void put(const Tensor& here) const {
     Tensor rounded(shape, Device::cpu, type);
     cpu::cast(here, rounded);
-    copy(rounded.address(), false, data, true, static_cast<size_t>(rounded.bytes()));
+    carry(rounded.address(), data, static_cast<size_t>(rounded.bytes()));
   }
 
   void* data;

@@ -20,8 +20,12 @@ void rows_on_gpu(const Row& row, const Tensor& logits, const Tensor& targets, Ki
   engine::cuda::each(n, [=] DEMIX_DEVICE(int64_t i) {
     const float *t = target + 4 * i, weight = t[3];
     const Pair pair{static_cast<int>(t[0]), static_cast<int>(t[1]), t[2], kind};
-    row_loss[i] = weight * row(z + i * classes, classes, pair, dz + i * classes).loss;
-    for (int c = 0; c < classes; ++c) dz[i * classes + c] *= weight;
+    float value = weight * row(z + i * classes, classes, pair, dz + i * classes).loss;
+    for (int c = 0; c < classes; ++c) {
+      dz[i * classes + c] *= weight;
+      value += z[i * classes + c] - z[i * classes + c];  // 0, or NaN where the logit is not finite
+    }
+    row_loss[i] = value;
   });
   engine::cuda::each(1, [=] DEMIX_DEVICE(int64_t) {
     double sum = 0;

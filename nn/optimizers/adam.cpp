@@ -1,3 +1,4 @@
+#include <cmath>
 #include <functional>
 #include <utility>
 
@@ -7,9 +8,10 @@
 namespace nn {
 namespace {
 
-/// A kernel that moves a parameter by running means of its gradient and of the gradient's square.
-using Kernel = std::function<void(const engine::Tensor& grad, const engine::AdamSpec& spec, engine::Tensor& w,
-                                  engine::Tensor& m, engine::Tensor& v)>;
+/// A kernel that moves parameters by running means of their gradients and of the gradients' squares.
+using Kernel =
+    std::function<void(const engine::Tensors& grad, const engine::AdamSpec& spec, const engine::Tensor& rate,
+                       const engine::Tensor& gate, engine::Tensors& w, engine::Tensors& m, engine::Tensors& v)>;
 
 class Adam : public Optimizer {
  public:
@@ -17,10 +19,16 @@ class Adam : public Optimizer {
       : Optimizer(network, options, 2), kernel_(std::move(kernel)) {}
 
  private:
-  void move(Slot& slot, float lr, int64_t step) override {
-    const engine::AdamSpec spec{lr, options_.beta1, options_.beta2, options_.eps, slot.weight_decay, step};
-    kernel_(slot.parameter.grad(), spec, slot.parameter.value(), slot.memory[0], slot.memory[1]);
+  void move(Group& group, const engine::Tensor& rate, const engine::Tensor& gate) override {
+    const engine::AdamSpec spec{options_.beta1, options_.beta2, options_.eps, group.weight_decay};
+    kernel_(group.gradients, spec, rate, gate, group.parameters, group.memories[0], group.memories[1]);
   }
+
+  std::array<float, 3> rate(float lr, int64_t step) const override {
+    const auto t = static_cast<float>(step);
+    return {lr, 1 / (1 - std::pow(options_.beta1, t)), 1 / std::sqrt(1 - std::pow(options_.beta2, t))};
+  }
+
   Kernel kernel_;
 };
 

@@ -10,10 +10,12 @@ class Sgd : public Optimizer {
   Sgd(const Module& network, const OptimizerOptions& options) : Optimizer(network, options, 1) {}
 
  private:
-  void move(Slot& slot, float lr, int64_t) override {
-    const engine::SgdSpec spec{lr, options_.momentum, slot.weight_decay, options_.nesterov};
-    engine::kernel::sgd(slot.parameter.grad(), spec, slot.parameter.value(), slot.memory[0]);
+  void move(Group& group, const engine::Tensor& rate, const engine::Tensor& gate) override {
+    const engine::SgdSpec spec{options_.momentum, group.weight_decay, options_.nesterov};
+    engine::kernel::sgd(group.gradients, spec, rate, gate, group.parameters, group.memories[0]);
   }
+
+  std::array<float, 3> rate(float lr, int64_t) const override { return {lr}; }
 };
 
 }  // namespace

@@ -4,6 +4,7 @@
 
 #include <cmath>
 
+#include "apps/support/finite.h"
 #include "apps/support/memory_forecast.h"
 #include "apps/support/training_state.h"
 #include "engine/memory.h"
@@ -63,28 +64,27 @@ TEST_CASE("a step that is not finite leaves weights, averages, memory and runnin
   const data::Dataset set = pictures(32);
   Learner learner(small_training(), set);
   const Batch good = batch_of(set), bad = broken(good), other = batch_of(set, 1);
-  learner.learn_from(good, 1);
-  CHECK(learner.update(0.05).empty());
+  CHECK(learner.step(0.05, good).not_finite.empty());
   const std::vector<float> before = everything(learner);
 
-  CHECK(std::isnan(learner.learn_from(bad, 1).loss));
-  CHECK(learner.update(0.05) == "mix");
+  const Learner::Outcome outcome = learner.step(0.05, bad);
+  CHECK(std::isnan(outcome.loss));
+  CHECK(outcome.not_finite == "mix");
   CHECK((everything(learner) == before));
 
-  // Of two batches of a step the second one is bad: neither counts.
-  learner.learn_from(other, 0.5);
-  learner.learn_from(bad, 0.5);
-  CHECK(learner.update(0.05) == "mix");
-  CHECK((everything(learner) == before));
+  // Of two batches of a step one is bad: neither counts.
+  for (const std::vector<const Batch*>& both : {std::vector{&other, &bad}, std::vector{&bad, &other}}) {
+    size_t next = 0;
+    learner.begin(0.05, 2, [&]() -> const Batch& { return *both[next++]; });
+    CHECK(learner.outcome().not_finite == "mix");
+    CHECK((everything(learner) == before));
+  }
 
   // The next step is that of a learner that never saw a bad batch.
-  learner.learn_from(other, 1);
-  CHECK(learner.update(0.05).empty());
+  CHECK(learner.step(0.05, other).not_finite.empty());
   Learner undisturbed(small_training(), set);
-  undisturbed.learn_from(good, 1);
-  undisturbed.update(0.05);
-  undisturbed.learn_from(other, 1);
-  undisturbed.update(0.05);
+  undisturbed.step(0.05, good);
+  undisturbed.step(0.05, other);
   CHECK((everything(learner) == everything(undisturbed)));
   CHECK_FALSE((everything(learner) == before));
 }
@@ -101,9 +101,21 @@ TEST_CASE("a loss that is not finite is found where the logits are, and leaves e
   }
   const std::vector<float> before = everything(learner);
   CHECK(learner.not_finite_in_test(batch_of(set).images).empty());
-  CHECK(std::isinf(learner.learn_from(batch_of(set), 1).loss));
-  CHECK(learner.update(0.05) == "the loss");
+  const Learner::Outcome outcome = learner.step(0.05, batch_of(set));
+  CHECK(std::isinf(outcome.loss));
+  CHECK(outcome.not_finite == "the loss");
   CHECK((everything(learner) == before));
+}
+
+TEST_CASE("of gradients that are not finite the first of a backward pass is named") {
+  const auto network = nn::make_network("resnet20", {.classes = 10, .size = 16});
+  for (nn::Entry& entry : nn::state_of(*network)) {
+    if (entry.kind == nn::Entry::Kind::buffer) continue;
+    Tensor gradient = Tensor::zeros(entry.variable.shape());
+    if (entry.name == "layer1.0.conv1.weight" || entry.name == "layer2.1.bn1.bias") gradient.data()[3] = INFINITY;
+    if (entry.name != "fc.bias") entry.variable.set_grad(gradient);
+  }
+  CHECK(apps::first_gradient_not_finite(*network) == "the gradient of layer2.1.bn1.bias");
 }
 
 TEST_CASE("what cannot be tested is found in the network and in its average, and changes nothing") {
@@ -127,21 +139,16 @@ TEST_CASE("a learner that is filled from a saved state is as it was, also for th
   const data::Dataset set = pictures(32);
   Learner learner(small_training(), set);
   const Batch batch = batch_of(set);
-  learner.learn_from(batch, 1);
-  learner.update(0.05);
+  learner.step(0.05, batch);
   const apps::StateFiles states(scratch.path);
   states.save(learner.tensors(), {}, {});
   const std::vector<float> saved = everything(learner);
-  for (int i = 0; i < 2; ++i) {
-    learner.learn_from(batch, 1);
-    learner.update(1);
-  }
+  for (int i = 0; i < 2; ++i) learner.step(1, batch);
   CHECK_FALSE((everything(learner) == saved));
   states.load(learner.tensors());
   learner.accept();
   CHECK((everything(learner) == saved));
-  learner.learn_from(broken(batch), 1);
-  CHECK_FALSE(learner.update(0.05).empty());
+  CHECK_FALSE(learner.step(0.05, broken(batch)).not_finite.empty());
   CHECK((everything(learner) == saved));
 }
 
@@ -153,9 +160,8 @@ TEST_CASE("the share of known images counts either class of a mixed one") {
   const Batch batch = batch_of(set);
   double first = 0, known = 0;
   for (int i = 0; i < 60; ++i) {
-    known = learner.learn_from(batch, 1).known;
+    known = learner.step(0.05, batch).known;
     if (i == 0) first = known;
-    learner.update(0.05);
   }
   CHECK(first < 0.7);
   CHECK(known == 1);
@@ -176,8 +182,7 @@ TEST_CASE("the forecast of memory is what a step of the whole batch holds") {
     loader.start(0);
     Batch batch;
     loader.next(batch);
-    learner.learn_from(batch, 1);
-    learner.update(0.01);
+    learner.step(0.01, batch);
     const auto held = static_cast<double>(engine::memory::usage().held - held_before);
     INFO(model, ": forecast ", forecast >> 20, " MiB, held ", held / (1 << 20), " MiB");
     CHECK(static_cast<double>(forecast) > 0.85 * held);

@@ -8,6 +8,7 @@
 #include "apps/support/learner.h"
 #include "apps/support/memory_forecast.h"
 #include "apps/support/training_state.h"
+#include "engine/cuda/runtime.h"
 #include "engine/file.h"
 #include "engine/memory.h"
 #include "engine/ops.h"
@@ -108,10 +109,15 @@ TEST_CASE("every optimizer moves weights on the GPU as on the CPU, with and with
       for (uint32_t step = 0; step < 4; ++step) {
         twins.set_gradients(100 * step);
         const double most = step % 2 ? 1 : INFINITY;
-        const double norm = clip_gradients(*twins.here, most);
-        CHECK(clip_gradients(*twins.there, most) == doctest::Approx(norm).epsilon(1e-6));
-        here->step(0.1f);
-        there->step(0.1f);
+        nn::Gate gate_here(Device::cpu), gate_there(Device::cuda);
+        gate_here.admit(here->gradients(), Tensor::zeros({1}), most);
+        gate_there.admit(there->gradients(), Tensor::zeros({1}, Device::cuda), most);
+        CHECK(gate_there.norm().item() == doctest::Approx(gate_here.norm().item()).epsilon(1e-6));
+        for (auto& [optimizer, gate] : {std::pair(here.get(), &gate_here), std::pair(there.get(), &gate_there)}) {
+          optimizer->begin(0.1f);
+          optimizer->move(*gate);
+          optimizer->clear_gradients();
+        }
       }
       CHECK(twins.apart() < 1e-5);
     }
@@ -124,8 +130,8 @@ TEST_CASE("the average of the weights on the GPU is that on the CPU") {
   twins.set_gradients(1);
   nn::make_optimizer("sgd", *twins.here, {})->step(1);
   nn::make_optimizer("sgd", *twins.there, {})->step(1);
-  here.update();
-  there.update();
+  here.update(nn::Gate(Device::cpu));
+  there.update(nn::Gate(Device::cuda));
   CHECK(averages.apart() < 1e-6);
 }
 
@@ -196,11 +202,16 @@ TEST_CASE("a step with every policy has the loss on the GPU that it has on the C
     apps::TrainingFlags amp = flags_for("cuda", entry.name);
     amp.gpu.amp = true;
     apps::Learner here(flags_for("cpu", entry.name), set), there(flags_for("cuda", entry.name), set), half(amp, set);
-    for (int step = 0; step < 2; ++step) {
-      const double expected = here.learn_from(batch, 0.5).loss;
-      CHECK(there.learn_from(batch, 0.5).loss == doctest::Approx(expected).epsilon(1e-3));
-      CHECK(half.learn_from(batch, 0.5).loss == doctest::Approx(expected).epsilon(1e-2));
-      for (apps::Learner* learner : {&here, &there, &half}) CHECK(learner->update(0.01).empty());
+    for (const int64_t batches : {1, 2}) {
+      const auto loss = [&](apps::Learner& learner) {
+        learner.begin(0.01, batches, [&]() -> const data::Batch& { return batch; });
+        const apps::Learner::Outcome outcome = learner.outcome();
+        CHECK(outcome.not_finite.empty());
+        return outcome.loss;
+      };
+      const double expected = loss(here);
+      CHECK(loss(there) == doctest::Approx(expected).epsilon(1e-3));
+      CHECK(loss(half) == doctest::Approx(expected).epsilon(1e-2));
     }
   }
 }
@@ -220,8 +231,7 @@ TEST_CASE("weights and states go between files, the CPU and the GPU unchanged") 
   const data::Dataset set = pictures();
   const data::Batch batch = data::first_batch(set, {.batch = 8, .train = true, .seed = 1});
   apps::Learner first(flags_for("cuda", "cutmix"), set), second(flags_for("cuda", "cutmix"), set);
-  first.learn_from(batch, 1);
-  first.update(0.1);
+  first.step(0.1, batch);
   const apps::StateFiles states(scratch.path);
   states.save(first.tensors(), {}, {});
   states.load(second.tensors());
@@ -247,8 +257,9 @@ TEST_CASE("what is not finite on the GPU is found, named and left out") {
   };
   before = all();
   batch.images.data()[100] = NAN;
-  CHECK(std::isnan(learner.learn_from(batch, 1).loss));
-  CHECK(learner.update(0.1) == "conv2d of conv1.weight");
+  const apps::Learner::Outcome outcome = learner.step(0.1, batch);
+  CHECK(std::isnan(outcome.loss));
+  CHECK(outcome.not_finite == "conv2d of conv1.weight");
   CHECK(all() == before);
 }
 
@@ -261,21 +272,29 @@ TEST_CASE("Grad-CAM on the GPU shows what it shows on the CPU") {
   CHECK(difference(apps::grad_cam(*twins.there, images, {0, 1, 2, 3}), expected) < 0.1);
 }
 
-TEST_CASE("the GPU's pool stops growing after the first training steps") {
+TEST_CASE("after the first steps none of them takes new memory, nor waits for the GPU before the next one is begun") {
   const data::Dataset set = pictures();
-  const data::Batch batch = data::first_batch(set, {.batch = 8, .train = true, .seed = 1});
-  apps::Learner learner(flags_for("cuda", "cutmix"), set);
-  int64_t held = 0;
-  for (int step = 0; step < 5; ++step) {
-    learner.learn_from(batch, 1);
-    learner.update(0.01);
-    if (step > 1) CHECK(engine::memory::usage(Device::cuda).held == held);
-    held = engine::memory::usage(Device::cuda).held;
+  const data::Batch batch = data::first_batch(set, {.batch = 8, .train = true, .seed = 1, .device = Device::cuda});
+  for (const bool records : {false, true}) {
+    CAPTURE(records);
+    apps::TrainingFlags flags = flags_for("cuda", "cutmix");
+    flags.gpu.cuda_graph = records;
+    apps::Learner learner(flags, set);
+    int64_t held = 0, waits = 0;
+    for (int step = 0; step < 8; ++step) {
+      learner.begin(0.01, 1, [&]() -> const data::Batch& { return batch; });
+      if (step > 3) {
+        CHECK(engine::memory::usage(Device::cuda).held == held);
+        CHECK(engine::cuda::waits() == waits);
+      }
+      held = engine::memory::usage(Device::cuda).held, waits = engine::cuda::waits();
+      if (step > 0) CHECK(learner.outcome().not_finite.empty());
+    }
+    CHECK(held > 0);
   }
-  CHECK(held > 0);
 }
 
-TEST_CASE("recorded steps give the bits of steps begun kernel by kernel, also where one of them is not finite") {
+TEST_CASE("steps that are begun before the ones before them are done, and recorded steps, give the bits of others") {
   const support::Deterministic deterministic;
   const data::Dataset set = pictures();
   data::Loader loader(set, {.batch = 8, .train = true, .seed = 1, .workers = 0});
@@ -285,25 +304,43 @@ TEST_CASE("recorded steps give the bits of steps begun kernel by kernel, also wh
     apps::TrainingFlags flags = flags_for("cuda", amp ? "none" : mix);
     flags.gpu.amp = amp;
     flags.clip_grad = 2;
-    apps::Learner plain(flags, set);
+    flags.opt = amp ? "adamw" : "sgd";
+    apps::Learner plain(flags, set), ahead(flags, set);
     flags.gpu.cuda_graph = true;
     apps::Learner recorded(flags, set);
     loader.start(0);
     data::Batch batch;
-    for (int step = 0; step < 6 && loader.next(batch); ++step) {
-      if (step == 0 || step == 4) batch.images.data()[7] = NAN;
-      const auto expected = plain.learn_from(batch, 1), lesson = recorded.learn_from(batch, 1);
-      CHECK((lesson.loss == expected.loss || (std::isnan(lesson.loss) && std::isnan(expected.loss))));
-      CHECK(lesson.known == expected.known);
-      CHECK(recorded.update(0.05) == plain.update(0.05));
+    std::vector<apps::Learner::Outcome> expected;
+    size_t told[2] = {};
+    const auto tell = [&](apps::Learner& learner, size_t& next, int64_t last) {
+      while (learner.untold() > last) {
+        const apps::Learner::Outcome outcome = learner.outcome(), &right = expected[next++];
+        CHECK((outcome.loss == right.loss || (std::isnan(outcome.loss) && std::isnan(right.loss))));
+        CHECK(outcome.known == right.known);
+        CHECK(outcome.not_finite == right.not_finite);
+      }
+    };
+    for (int step = 0; step < 8 && loader.next(batch); ++step) {
+      if (step == 0 || step == 4 || step == 5) batch.images.data()[7] = NAN;
+      expected.push_back(plain.step(0.05, batch));
+      CHECK(expected.back().not_finite.empty() == (step != 0 && step != 4 && step != 5));
+      for (apps::Learner* learner : {&ahead, &recorded}) {
+        learner->begin(0.05, 1, [&]() -> const data::Batch& { return batch; });
+        tell(*learner, told[learner == &recorded], 1);
+      }
       // What is done between two steps, such as a test, must not disturb the recording.
       const Tensor elsewhere = Tensor::full({1000000}, 7, Device::cuda);
       CHECK(recorded.not_finite_in_test(Tensor::zeros({8, 32, 32, 3})).empty());
     }
-    const nn::State a = plain.tensors(), b = recorded.tensors();
-    for (size_t i = 0; i < a.size(); ++i) {
-      CAPTURE(a[i].name);
-      CHECK(a[i].variable.value().to_vector() == b[i].variable.value().to_vector());
+    CHECK_THROWS_AS(ahead.tensors(), engine::Error);
+    const nn::State right = plain.tensors();
+    for (apps::Learner* learner : {&ahead, &recorded}) {
+      tell(*learner, told[learner == &recorded], 0);
+      const nn::State state = learner->tensors();
+      for (size_t i = 0; i < right.size(); ++i) {
+        CAPTURE(right[i].name);
+        CHECK(state[i].variable.value().to_vector() == right[i].variable.value().to_vector());
+      }
     }
   }
 }

@@ -214,13 +214,60 @@ TEST_CASE("gradients are clipped together, and only where they are too long") {
     for (float g : before.back()) squares += static_cast<double>(g) * g;
   }
   const double norm = std::sqrt(squares);
-  CHECK(nn::clip_gradients(*f.network, 2 * norm) == doctest::Approx(norm).epsilon(1e-6));
-  for (size_t i = 0; i < before.size(); ++i) CHECK(f.state[i].variable.grad().to_vector() == before[i]);
-  CHECK(nn::clip_gradients(*f.network, norm / 4) == doctest::Approx(norm).epsilon(1e-6));
-  for (size_t i = 0; i < before.size(); ++i) {
-    std::vector<double> quarter(before[i].begin(), before[i].end());
-    for (double& g : quarter) g /= 4;
-    CHECK(relative_error(f.state[i].variable.grad().to_vector(), quarter) < 1e-5);
+  const auto sgd = nn::make_optimizer("sgd", *f.network, {.momentum = 0});
+  nn::Gate gate(engine::Device::cpu);
+  for (const double share : {2.0, 0.25}) {
+    const double factor = std::min(1.0, share);
+    gate.admit(sgd->gradients(), Tensor::full({1}, 3), share * norm);
+    CHECK(gate.norm().item() == doctest::Approx(norm).epsilon(1e-6));
+    std::vector<std::vector<double>> expected;
+    for (size_t i = 0; i < before.size(); ++i) {
+      const std::vector<float> values = f.state[i].variable.value().to_vector();
+      expected.emplace_back(values.begin(), values.end());
+      for (size_t k = 0; k < values.size(); ++k) expected[i][k] -= 0.5 * factor * before[i][k];
+    }
+    sgd->begin(0.5f);
+    sgd->move(gate);
+    for (size_t i = 0; i < before.size(); ++i) {
+      CHECK(relative_error(f.state[i].variable.value().to_vector(), expected[i]) < 1e-5);
+    }
+  }
+}
+
+TEST_CASE("a gate lets nothing through from a step that is not finite on, until it is opened") {
+  for (const nn::OptimizerEntry& entry : nn::optimizers()) {
+    for (const bool loss_is_bad : {false, true}) {
+      CAPTURE(std::string(entry.name));
+      CAPTURE(loss_is_bad);
+      Fixture f, average;
+      const auto optimizer = entry.make(*f.network, {.weight_decay = 0.1f});
+      nn::Ema ema(*f.network, *average.network, 0.5);
+      nn::Gate gate(engine::Device::cpu);
+      const auto all = [&] {
+        std::vector<float> values;
+        for (const nn::State& state : {f.state, average.state, optimizer->memory()}) {
+          for (const nn::Entry& tensor : state) {
+            for (float value : tensor.variable.value().to_vector()) values.push_back(value);
+          }
+        }
+        return values;
+      };
+      const auto step = [&](bool bad) {
+        optimizer->clear_gradients();
+        f.set_gradients(1);
+        if (bad && !loss_is_bad) optimizer->gradients()[0].data()[1] = INFINITY;
+        gate.admit(optimizer->gradients(), Tensor::full({1}, bad && loss_is_bad ? NAN : 1), INFINITY);
+        optimizer->begin(0.1f);
+        optimizer->move(gate);
+        ema.update(gate);
+        return all();
+      };
+      const std::vector<float> good = step(false);
+      CHECK(step(true) == good);
+      CHECK(step(false) == good);
+      gate.open();
+      CHECK(step(false) != good);
+    }
   }
 }
 
@@ -231,9 +278,9 @@ TEST_CASE("the average of the weights follows them at its own pace") {
   nn::Ema ema(*f.network, *average.network, 0.75);
   CHECK(average.state[0].variable.value().data()[0] == start);
   f.state[0].variable.value().data()[0] = start + 1;
-  ema.update();
+  ema.update(nn::Gate(engine::Device::cpu));
   CHECK(average.state[0].variable.value().data()[0] == doctest::Approx(start + 0.25));
-  ema.update();
+  ema.update(nn::Gate(engine::Device::cpu));
   CHECK(average.state[0].variable.value().data()[0] == doctest::Approx(start + 0.4375));
   CHECK(f.state[0].variable.value().data()[0] == start + 1);
   CHECK_THROWS_AS(nn::Ema(*f.network, *average.network, 1), engine::Error);

@@ -1,30 +1,18 @@
 #include <cmath>
 
 #include "engine/cuda/merge_rows.h"
+#include "engine/cuda/pack.h"
 #include "engine/kernels.h"
 
-// As on the CPU: forward reads x twice and writes y, backward reads x and dy twice and writes dx. Sums over pixels are
-// taken by a thread for each channel and part of the pixels, neighbours on neighbouring channels, and then merged.
+// As on the CPU: forward reads x twice and writes y, backward reads x and dy twice and writes dx. A thread takes a pack
+// of channels in several pixels, with what belongs to these channels in registers.
 namespace engine::cuda {
 namespace {
 
-/// Number, mean and sum of squared differences from it, of some values of a channel.
-struct Moments {
-  double count, mean, squares;
-};
-
-/// Of both together (Chan, Golub, LeVeque, 1979).
-struct MergeMoments {
-  DEMIX_HOST_DEVICE Moments operator()(const Moments& a, const Moments& b) const {
-    const double count = a.count + b.count, delta = b.mean - a.mean, share = b.count / count;
-    return {count, a.mean + delta * share, a.squares + b.squares + delta * delta * a.count * share};
-  }
-};
-
-/// Sums of dy and of dy (x - mean).
-struct Slopes {
-  double dy, product;
-  DEMIX_HOST_DEVICE Slopes operator+(const Slopes& other) const { return {dy + other.dy, product + other.product}; }
+/// Sums over values of a channel, forward of x and x^2, backward of dy and dy (x - mean).
+struct alignas(16) Sums {
+  double first, second;
+  DEMIX_HOST_DEVICE Sums operator+(const Sums& other) const { return {first + other.first, second + other.second}; }
 };
 
 /// What belongs to a channel: the normalisation as x scale + shift.
@@ -37,65 +25,102 @@ struct Line {
   float by_x, constant;
 };
 
+/// What f hands on of a value, or back of a slope, where its argument is positive and where it is not.
+DEMIX_HOST_DEVICE float rectified(float value, bool positive, const BatchNormSpec& spec) {
+  if (!spec.relu || positive) return value;
+  return spec.leak > 0 ? spec.leak * value : 0;
+}
+
+/// Shares out a tensor to threads that each write P::rows packs of it.
+template <class P>
+Share to_write(const Tensor& y) {
+  const int64_t c = y.shape().last(), pixels = y.elements() / c;
+  return Share(pixels, c / P::width, (pixels + P::rows - 1) / P::rows);
+}
+
+/// And to those that sum over its pixels, which write as many sums as there are threads.
+template <class P>
+Share to_sum(const Tensor& x) {
+  const int64_t c = x.shape().last(), pixels = x.elements() / c;
+  return Share(pixels, c / P::width, lanes_to_sum(pixels, c / P::width));
+}
+
 /// y = f(x scale + shift + residual)
-template <class T>
+template <class P>
 void apply(const Tensor& x, const Tensor& residual, const Affine* affine, const BatchNormSpec& spec, Tensor& y) {
-  const int64_t c = x.shape().last();
-  const T *px = x.as<T>(), *added = residual.as<T>();
-  T* py = y.as<T>();
-  each(y.elements(), [=] DEMIX_DEVICE(int64_t i) {
-    const Affine a = affine[i % c];
-    float value = px[i] * a.scale + a.shift;
-    if (added) value += added[i];
-    if (spec.relu && value < 0) value = spec.leak > 0 ? spec.leak * value : 0;
-    py[i] = value;
+  using T = typename P::Number;
+  const Share share = to_write<P>(y);
+  const auto *px = packed<P::width>(x.as<T>()), *added = packed<P::width>(residual.as<T>());
+  const auto* a = packed<P::width>(affine);
+  auto* py = packed<P::width>(y.as<T>());
+  each(share.threads, [=] DEMIX_DEVICE(int64_t i) {
+    const auto here = a[share.column(i)];
+    const int count = share.packs(i);
+    const Rows<P> xs(px, i, count, share), others(added, i, count, share);
+    for (int r = 0; r < P::rows && r < count; ++r) {
+      Pack<float, P::width> result;
+      for (int k = 0; k < P::width; ++k) {
+        float value = xs[r][k] * here[k].scale + here[k].shift;
+        if (added) value += others[r][k];
+        result[k] = rectified(value, !(value < 0), spec);
+      }
+      py[i + r * share.threads] = rounded<T>(result);
+    }
   });
 }
 
-template <class T>
+template <class P>
 void batch_norm_train(const Tensor& x, const Tensor& residual, const Tensor& gamma, const Tensor& beta,
                       const BatchNormSpec& spec, Tensor& running_mean, Tensor& running_var, Tensor& y, Tensor& mean,
                       Tensor& inv_std) {
   const int64_t c = x.shape().last(), pixels = x.elements() / c;
-  const int64_t part = rows_per_part(pixels, c), parts = (pixels + part - 1) / part;
-  const Scratch<Moments> all(parts * c);
-  Moments* moments = all.data();
-  const T* px = x.as<T>();
-  each(parts * c, [=] DEMIX_DEVICE(int64_t i) {
-    const int64_t k = i % c, first = i / c * part, last = first + part < pixels ? first + part : pixels;
-    // Differences from one of the values: their squares do not cancel out as those of the values would.
-    const float pivot = px[first * c + k];
-    float sum = 0, squares = 0;
-    for (int64_t p = first; p < last; ++p) {
-      const float difference = px[p * c + k] - pivot;
-      sum += difference;
-      squares += difference * difference;
+  const Share share = to_sum<P>(x);
+  const Scratch<Sums> all(share.threads * P::width);
+  Sums* sums = all.data();
+  const auto* px = packed<P::width>(x.as<typename P::Number>());
+  each(share.threads, [=] DEMIX_DEVICE(int64_t i) {
+    // In float, differences from one of the values: their squares do not cancel out as those of the values would.
+    Pack<float, P::width> pivot{}, sum{}, squares{};
+    const int count = share.packs(i);
+    int64_t at = i;
+    for (int left = count; left > 0; left -= P::rows, at += P::rows * share.threads) {
+      const Rows<P> xs(px, at, left, share);
+      if (at == i) pivot = xs[0];
+      for (int r = 0; r < P::rows && r < left; ++r) {
+        for (int k = 0; k < P::width; ++k) {
+          const float difference = xs[r][k] - pivot[k];
+          sum[k] += difference;
+          squares[k] += difference * difference;
+        }
+      }
     }
-    const double count = static_cast<double>(last - first), offset = sum / count;
-    const double rest = squares - sum * offset;
-    moments[i] = {count, pivot + offset, rest > 0 ? rest : 0};
+    // In double, sums of the values: what these lose by it is far less than the values lost as they were rounded.
+    for (int k = 0; k < P::width; ++k) {
+      const double from = pivot[k], all_from = count * from;
+      sums[i * P::width + k] = {sum[k] + all_from, squares[k] + from * (2.0 * sum[k] + all_from)};
+    }
   });
-  merge_rows(moments, parts, c, MergeMoments());
+  merge_rows(sums, share.threads / share.columns, c, Add());
 
   const Scratch<Affine> affine(c);
   Affine* to = affine.data();
   const float *pgamma = gamma.data(), *pbeta = beta.data();
   float *pmean = mean.data(), *pinv = inv_std.data(), *rm = running_mean.data(), *rv = running_var.data();
   each(c, [=] DEMIX_DEVICE(int64_t k) {
-    const Moments m = moments[k];
-    const float here = static_cast<float>(m.mean),
-                inverse = static_cast<float>(1 / std::sqrt(m.squares / m.count + spec.eps));
+    const double count = static_cast<double>(pixels), middle = sums[k].first / count;
+    const double difference = sums[k].second / count - middle * middle, variance = difference > 0 ? difference : 0;
+    const float here = static_cast<float>(middle), inverse = static_cast<float>(1 / std::sqrt(variance + spec.eps));
     pmean[k] = here;
     pinv[k] = inverse;
     rm[k] += spec.momentum * (here - rm[k]);
-    rv[k] += spec.momentum * (static_cast<float>(m.squares / (m.count - 1)) - rv[k]);
+    rv[k] += spec.momentum * (static_cast<float>(variance * (count / (count - 1))) - rv[k]);
     to[k].scale = pgamma[k] * inverse;
     to[k].shift = pbeta[k] - here * to[k].scale;
   });
-  apply<T>(x, residual, to, spec, y);
+  apply<P>(x, residual, to, spec, y);
 }
 
-template <class T>
+template <class P>
 void batch_norm_eval(const Tensor& x, const Tensor& residual, const Tensor& gamma, const Tensor& beta,
                      const BatchNormSpec& spec, const Tensor& running_mean, const Tensor& running_var, Tensor& y,
                      Tensor& inv_std) {
@@ -109,10 +134,10 @@ void batch_norm_eval(const Tensor& x, const Tensor& residual, const Tensor& gamm
     to[k].scale = pgamma[k] * pinv[k];
     to[k].shift = pbeta[k] - rm[k] * to[k].scale;
   });
-  apply<T>(x, residual, to, spec, y);
+  apply<P>(x, residual, to, spec, y);
 }
 
-template <class T>
+template <class P>
 void batch_norm_backward(const Tensor& dy, const Tensor& x, const Tensor& y, const Tensor& gamma, const Tensor& beta,
                          const Tensor& mean, const Tensor& inv_std, const BatchNormSpec& spec, bool batch_statistics,
                          Tensor& dx, Tensor& dresidual, Tensor& dgamma, Tensor& dbeta) {
@@ -125,28 +150,38 @@ void batch_norm_backward(const Tensor& dy, const Tensor& x, const Tensor& y, con
     a[k].shift = pbeta[k] - pmean[k] * a[k].scale;
   });
 
-  const int64_t part = rows_per_part(pixels, c), parts = (pixels + part - 1) / part;
-  const Scratch<Slopes> all(parts * c);
-  Slopes* slopes = all.data();
-  const T *pdy = dy.as<T>(), *px = x.as<T>();
-  const T* output = dresidual.defined() ? y.as<T>() : nullptr;
-  T* given = dresidual.as<T>();
-  each(parts * c, [=] DEMIX_DEVICE(int64_t i) {
-    const int64_t k = i % c, first = i / c * part, last = first + part < pixels ? first + part : pixels;
-    const Affine here = a[k];
-    float sum = 0, product = 0;
-    for (int64_t p = first; p < last; ++p) {
-      const int64_t at = p * c + k;
-      float slope = pdy[at];
-      if (spec.relu && !((output ? float{output[at]} : px[at] * here.scale + here.shift) > 0))
-        slope = spec.leak > 0 ? spec.leak * slope : 0;
-      if (given) given[at] = slope;
-      sum += slope;
-      product += slope * (px[at] - pmean[k]);
+  using T = typename P::Number;
+  constexpr int rows = P::rows / 2;  // of two or three tensors
+  const Share share = to_sum<P>(x);
+  const Scratch<Sums> all(share.threads * P::width);
+  Sums* sums = all.data();
+  const auto *pdy = packed<P::width>(dy.as<T>()), *px = packed<P::width>(x.as<T>());
+  const auto* output = dresidual.defined() ? packed<P::width>(y.as<T>()) : nullptr;
+  const auto* as = packed<P::width>(a);
+  const auto* means = packed<P::width>(pmean);
+  auto* given = packed<P::width>(dresidual.as<T>());
+  each(share.threads, [=] DEMIX_DEVICE(int64_t i) {
+    const auto here = as[share.column(i)];
+    const auto middle = means[share.column(i)];
+    Pack<float, P::width> sum{}, product{};
+    int64_t at = i;
+    for (int left = share.packs(i); left > 0; left -= rows, at += rows * share.threads) {
+      const Rows<P, rows> xs(px, at, left, share), slopes(pdy, at, left, share), outputs(output, at, left, share);
+      for (int r = 0; r < rows && r < left; ++r) {
+        Pack<float, P::width> result;
+        for (int k = 0; k < P::width; ++k) {
+          const float value = output ? outputs[r][k] : xs[r][k] * here[k].scale + here[k].shift;
+          const float slope = rectified(slopes[r][k], value > 0, spec);
+          result[k] = slope;
+          sum[k] += slope;
+          product[k] += slope * (xs[r][k] - middle[k]);
+        }
+        if (given) given[at + r * share.threads] = rounded<T>(result);
+      }
     }
-    slopes[i] = {sum, product};
+    for (int k = 0; k < P::width; ++k) sums[i * P::width + k] = {sum[k], product[k]};
   });
-  merge_rows(slopes, parts, c, Add());
+  merge_rows(sums, share.threads / share.columns, c, Add());
 
   // dx = gamma inv_std (dy - mean(dy) - xhat mean(dy xhat)), written as dy scale + (x - mean) by_x + constant
   const Scratch<Line> lines(c);
@@ -154,22 +189,33 @@ void batch_norm_backward(const Tensor& dy, const Tensor& x, const Tensor& y, con
   float *pdgamma = dgamma.data(), *pdbeta = dbeta.data();
   each(c, [=] DEMIX_DEVICE(int64_t k) {
     const double inverse = pinv[k], count = static_cast<double>(pixels);
-    pdbeta[k] = static_cast<float>(slopes[k].dy);
-    pdgamma[k] = static_cast<float>(slopes[k].product * inverse);
+    pdbeta[k] = static_cast<float>(sums[k].first);
+    pdgamma[k] = static_cast<float>(sums[k].second * inverse);
     line[k] = {0, 0};
     if (!batch_statistics) return;
-    line[k].by_x = static_cast<float>(-pgamma[k] * inverse * inverse * inverse * slopes[k].product / count);
-    line[k].constant = static_cast<float>(-pgamma[k] * inverse * slopes[k].dy / count);
+    line[k].by_x = static_cast<float>(-pgamma[k] * inverse * inverse * inverse * sums[k].second / count);
+    line[k].constant = static_cast<float>(-pgamma[k] * inverse * sums[k].first / count);
   });
-  T* pdx = dx.as<T>();
+  const Share shared = to_write<P>(dx);
   const bool masks = spec.relu && !given;
-  const T* from = given ? given : pdy;
-  each(dx.elements(), [=] DEMIX_DEVICE(int64_t i) {
-    const int64_t k = i % c;
-    const Affine here = a[k];
-    float slope = from[i];
-    if (masks && !(px[i] * here.scale + here.shift > 0)) slope = spec.leak > 0 ? spec.leak * slope : 0;
-    pdx[i] = slope * here.scale + ((px[i] - pmean[k]) * line[k].by_x + line[k].constant);
+  const auto* from = given ? given : pdy;
+  const auto* by = packed<P::width>(line);
+  auto* pdx = packed<P::width>(dx.as<T>());
+  each(shared.threads, [=] DEMIX_DEVICE(int64_t i) {
+    const auto here = as[shared.column(i)];
+    const auto middle = means[shared.column(i)];
+    const auto to = by[shared.column(i)];
+    const int count = shared.packs(i);
+    const Rows<P> xs(px, i, count, shared), slopes(from, i, count, shared);
+    for (int r = 0; r < P::rows && r < count; ++r) {
+      Pack<float, P::width> result;
+      for (int k = 0; k < P::width; ++k) {
+        const float value = xs[r][k] * here[k].scale + here[k].shift;
+        const float slope = masks ? rectified(slopes[r][k], value > 0, spec) : slopes[r][k];
+        result[k] = slope * here[k].scale + ((xs[r][k] - middle[k]) * to[k].by_x + to[k].constant);
+      }
+      pdx[i + r * shared.threads] = rounded<T>(result);
+    }
   });
 }
 
@@ -178,24 +224,24 @@ void batch_norm_backward(const Tensor& dy, const Tensor& x, const Tensor& y, con
 void batch_norm_train(const Tensor& x, const Tensor& residual, const Tensor& gamma, const Tensor& beta,
                       const BatchNormSpec& spec, Tensor& running_mean, Tensor& running_var, Tensor& y, Tensor& mean,
                       Tensor& inv_std) {
-  by_type(x.dtype(), [&](auto zero) {
-    batch_norm_train<decltype(zero)>(x, residual, gamma, beta, spec, running_mean, running_var, y, mean, inv_std);
+  by_pack(x.dtype(), x.shape().last(), [&](auto pack) {
+    batch_norm_train<decltype(pack)>(x, residual, gamma, beta, spec, running_mean, running_var, y, mean, inv_std);
   });
 }
 
 void batch_norm_eval(const Tensor& x, const Tensor& residual, const Tensor& gamma, const Tensor& beta,
                      const BatchNormSpec& spec, const Tensor& running_mean, const Tensor& running_var, Tensor& y,
                      Tensor& inv_std) {
-  by_type(x.dtype(), [&](auto zero) {
-    batch_norm_eval<decltype(zero)>(x, residual, gamma, beta, spec, running_mean, running_var, y, inv_std);
+  by_pack(x.dtype(), x.shape().last(), [&](auto pack) {
+    batch_norm_eval<decltype(pack)>(x, residual, gamma, beta, spec, running_mean, running_var, y, inv_std);
   });
 }
 
 void batch_norm_backward(const Tensor& dy, const Tensor& x, const Tensor& y, const Tensor& gamma, const Tensor& beta,
                          const Tensor& mean, const Tensor& inv_std, const BatchNormSpec& spec, bool batch_statistics,
                          Tensor& dx, Tensor& dresidual, Tensor& dgamma, Tensor& dbeta) {
-  by_type(x.dtype(), [&](auto zero) {
-    batch_norm_backward<decltype(zero)>(dy, x, y, gamma, beta, mean, inv_std, spec, batch_statistics, dx, dresidual,
+  by_pack(x.dtype(), x.shape().last(), [&](auto pack) {
+    batch_norm_backward<decltype(pack)>(dy, x, y, gamma, beta, mean, inv_std, spec, batch_statistics, dx, dresidual,
                                         dgamma, dbeta);
   });
 }

@@ -14,13 +14,22 @@ namespace engine::cuda {
 template <class T, class Merge>
 void merge_rows(T* values, int64_t rows, int64_t c, const Merge& merge) {
   constexpr int64_t together = 32;
+  constexpr int ahead = 8;  // rows that are read before the first of them is merged
   for (int64_t step = 1; step < rows; step *= together) {
-    const int64_t left = (rows + step - 1) / step, groups = (left + together - 1) / together;
+    const int64_t left = (rows + step - 1) / step, groups = (left + together - 1) / together, stride = step * c;
     each(groups * c, [=] DEMIX_DEVICE(int64_t i) {
-      const int64_t first = i / c * together, last = first + together < left ? first + together : left, k = i % c;
-      T sum = values[first * step * c + k];
-      for (int64_t row = first + 1; row < last; ++row) sum = merge(sum, values[row * step * c + k]);
-      values[first * step * c + k] = sum;
+      const int64_t group = static_cast<uint32_t>(i) / static_cast<uint32_t>(c), first = group * together;
+      const int count = static_cast<int>(first + together < left ? together : left - first);
+      T* row = values + first * stride + (i - group * c);
+      T sum = row[0];
+      for (int done = 1; done < count; done += ahead) {
+        T next[ahead]{};
+        for (int r = 0; r < ahead; ++r) {
+          if (done + r < count) next[r] = row[(done + r) * stride];
+        }
+        for (int r = 0; r < ahead && done + r < count; ++r) sum = merge(sum, next[r]);
+      }
+      row[0] = sum;
     });
   }
 }
@@ -32,12 +41,10 @@ struct Add {
   }
 };
 
-/// How many rows make a part of `rows`, so that parts of c columns keep a GPU busy.
-inline int64_t rows_per_part(int64_t rows, int64_t c) {
-  constexpr int64_t enough = int64_t{1} << 18;
-  int64_t part = 8;
-  while (part < 512 && (rows + part - 1) / part * c > enough) part *= 2;
-  return part;
+/// How many threads share the rows of a column when they sum: enough to keep a GPU busy, with 8 to 512 rows for each.
+inline int64_t lanes_to_sum(int64_t rows, int64_t columns) {
+  constexpr int64_t enough = int64_t{1} << 16;
+  return std::clamp(enough / columns, (rows + 511) / 512, (rows + 7) / 8);
 }
 
 }  // namespace engine::cuda

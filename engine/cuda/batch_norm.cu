@@ -1,7 +1,7 @@
 #include <cmath>
 
-#include "engine/cuda/merge_rows.h"
 #include "engine/cuda/pack.h"
+#include "engine/cuda/sum_rows.h"
 #include "engine/kernels.h"
 
 // As on the CPU: forward reads x twice and writes y, backward reads x and dy twice and writes dx. A thread takes a pack
@@ -19,6 +19,19 @@ struct alignas(16) Sums {
 struct Affine {
   float scale, shift;
 };
+
+template <int width>
+DEMIX_HOST_DEVICE Pack<Affine, width> affine_of(const float* gamma, const float* beta, const float* mean,
+                                                const float* inv_std, int64_t column) {
+  Pack<Affine, width> result;
+  const auto scale = packed<width>(gamma)[column], shift = packed<width>(beta)[column],
+             middle = packed<width>(mean)[column], inverse = packed<width>(inv_std)[column];
+  for (int k = 0; k < width; ++k) {
+    result[k].scale = scale[k] * inverse[k];
+    result[k].shift = shift[k] - middle[k] * result[k].scale;
+  }
+  return result;
+}
 
 /// And of backward: dx = dy scale + (x - mean) by_x + constant.
 struct Line {
@@ -100,15 +113,14 @@ void batch_norm_train(const Tensor& x, const Tensor& residual, const Tensor& gam
       sums[i * P::width + k] = {sum[k] + all_from, squares[k] + from * (2.0 * sum[k] + all_from)};
     }
   });
-  merge_rows(sums, share.threads / share.columns, c, Add());
 
   const Scratch<Affine> affine(c);
   Affine* to = affine.data();
   const float *pgamma = gamma.data(), *pbeta = beta.data();
   float *pmean = mean.data(), *pinv = inv_std.data(), *rm = running_mean.data(), *rv = running_var.data();
-  each(c, [=] DEMIX_DEVICE(int64_t k) {
-    const double count = static_cast<double>(pixels), middle = sums[k].first / count;
-    const double difference = sums[k].second / count - middle * middle, variance = difference > 0 ? difference : 0;
+  sum_rows(sums, share.threads / share.columns, c, [=] DEMIX_DEVICE(int64_t k, const Sums& sum) {
+    const double count = static_cast<double>(pixels), middle = sum.first / count;
+    const double difference = sum.second / count - middle * middle, variance = difference > 0 ? difference : 0;
     const float here = static_cast<float>(middle), inverse = static_cast<float>(1 / std::sqrt(variance + spec.eps));
     pmean[k] = here;
     pinv[k] = inverse;
@@ -143,13 +155,6 @@ void batch_norm_backward(const Tensor& dy, const Tensor& x, const Tensor& y, con
                          Tensor& dx, Tensor& dresidual, Tensor& dgamma, Tensor& dbeta) {
   const int64_t c = x.shape().last(), pixels = x.elements() / c;
   const float *pgamma = gamma.data(), *pbeta = beta.data(), *pmean = mean.data(), *pinv = inv_std.data();
-  const Scratch<Affine> affine(c);
-  Affine* a = affine.data();
-  each(c, [=] DEMIX_DEVICE(int64_t k) {
-    a[k].scale = pgamma[k] * pinv[k];
-    a[k].shift = pbeta[k] - pmean[k] * a[k].scale;
-  });
-
   using T = typename P::Number;
   constexpr int rows = P::rows / 2;  // of two or three tensors
   const Share share = to_sum<P>(x);
@@ -157,11 +162,10 @@ void batch_norm_backward(const Tensor& dy, const Tensor& x, const Tensor& y, con
   Sums* sums = all.data();
   const auto *pdy = packed<P::width>(dy.as<T>()), *px = packed<P::width>(x.as<T>());
   const auto* output = dresidual.defined() ? packed<P::width>(y.as<T>()) : nullptr;
-  const auto* as = packed<P::width>(a);
   const auto* means = packed<P::width>(pmean);
   auto* given = packed<P::width>(dresidual.as<T>());
   each(share.threads, [=] DEMIX_DEVICE(int64_t i) {
-    const auto here = as[share.column(i)];
+    const auto here = affine_of<P::width>(pgamma, pbeta, pmean, pinv, share.column(i));
     const auto middle = means[share.column(i)];
     Pack<float, P::width> sum{}, product{};
     int64_t at = i;
@@ -181,20 +185,19 @@ void batch_norm_backward(const Tensor& dy, const Tensor& x, const Tensor& y, con
     }
     for (int k = 0; k < P::width; ++k) sums[i * P::width + k] = {sum[k], product[k]};
   });
-  merge_rows(sums, share.threads / share.columns, c, Add());
 
   // dx = gamma inv_std (dy - mean(dy) - xhat mean(dy xhat)), written as dy scale + (x - mean) by_x + constant
   const Scratch<Line> lines(c);
   Line* line = lines.data();
   float *pdgamma = dgamma.data(), *pdbeta = dbeta.data();
-  each(c, [=] DEMIX_DEVICE(int64_t k) {
+  sum_rows(sums, share.threads / share.columns, c, [=] DEMIX_DEVICE(int64_t k, const Sums& sum) {
     const double inverse = pinv[k], count = static_cast<double>(pixels);
-    pdbeta[k] = static_cast<float>(sums[k].first);
-    pdgamma[k] = static_cast<float>(sums[k].second * inverse);
+    pdbeta[k] = static_cast<float>(sum.first);
+    pdgamma[k] = static_cast<float>(sum.second * inverse);
     line[k] = {0, 0};
     if (!batch_statistics) return;
-    line[k].by_x = static_cast<float>(-pgamma[k] * inverse * inverse * inverse * sums[k].second / count);
-    line[k].constant = static_cast<float>(-pgamma[k] * inverse * sums[k].first / count);
+    line[k].by_x = static_cast<float>(-pgamma[k] * inverse * inverse * inverse * sum.second / count);
+    line[k].constant = static_cast<float>(-pgamma[k] * inverse * sum.first / count);
   });
   const Share shared = to_write<P>(dx);
   const bool masks = spec.relu && !given;
@@ -202,7 +205,7 @@ void batch_norm_backward(const Tensor& dy, const Tensor& x, const Tensor& y, con
   const auto* by = packed<P::width>(line);
   auto* pdx = packed<P::width>(dx.as<T>());
   each(shared.threads, [=] DEMIX_DEVICE(int64_t i) {
-    const auto here = as[shared.column(i)];
+    const auto here = affine_of<P::width>(pgamma, pbeta, pmean, pinv, shared.column(i));
     const auto middle = means[shared.column(i)];
     const auto to = by[shared.column(i)];
     const int count = shared.packs(i);

@@ -1,33 +1,31 @@
 #include "engine/optimizers.h"
 
 #include "engine/cuda/each_run.h"
-#include "engine/cuda/merge_rows.h"
+#include "engine/cuda/sum_rows.h"
 
 namespace engine::cuda {
 namespace {
 
-/// The sum of the squares of all numbers, in double: the first value of what it returns.
-Scratch<double> sum_of_squares(const Tensors& x) {
+/// Hands on the norm of all numbers: finish(norm).
+template <class Finish>
+void norm_of(const Tensors& x, const Finish& finish) {
   constexpr int64_t numbers = 64;
   const int64_t threads = threads_of(x, numbers);
-  Scratch<double> sums(threads);
+  const Scratch<double> sums(threads);
   double* to = sums.data();
   each_run<1>({&x}, numbers, [=] DEMIX_DEVICE(float* const* at, int64_t begin, int64_t end, int64_t thread) {
     double sum = 0;
     for (int64_t i = begin; i < end; i += together) sum += static_cast<double>(at[0][i]) * at[0][i];
     to[thread] = sum;
   });
-  merge_rows(to, threads, 1, Add());
-  return sums;
+  sum_rows(to, threads, 1, [=] DEMIX_DEVICE(int64_t, double sum) { finish(std::sqrt(sum)); });
 }
 
 }  // namespace
 
 void norm(const Tensors& x, Tensor& y) {
-  const Scratch<double> squares = sum_of_squares(x);
-  const double* from = squares.data();
   float* to = y.data();
-  each(1, [=] DEMIX_DEVICE(int64_t) { *to = static_cast<float>(std::sqrt(*from)); });
+  norm_of(x, [=] DEMIX_DEVICE(double norm) { *to = static_cast<float>(norm); });
 }
 
 void admit(const Tensor& norm, const Tensor& loss, float most, Tensor& gate) {
@@ -85,12 +83,14 @@ void lamb(const Tensors& grad, const AdamSpec& spec, const Tensor& rate, const T
     at[4][i] = adam(*factor * at[0][i], now, at[2][i], at[3][i]) + spec.weight_decay * at[1][i];
   });
   for (size_t k = 0; k < w.size(); ++k) {
-    const Scratch<double> sizes = sum_of_squares({w[k]}), lengths = sum_of_squares({updates[k]});
-    const double *size = sizes.data(), *length = lengths.data();
+    const Scratch<double> norms(2);
+    double *size = norms.data(), *length = size + 1;
+    norm_of({w[k]}, [=] DEMIX_DEVICE(double norm) { *size = norm; });
+    norm_of({updates[k]}, [=] DEMIX_DEVICE(double norm) { *length = norm; });
     const float* update = updates[k].data();
     float* here = w[k].data();
     each(w[k].elements(), [=] DEMIX_DEVICE(int64_t i) {
-      if (*factor != 0) here[i] -= lamb_rate(now[0], spec, std::sqrt(*size), std::sqrt(*length)) * update[i];
+      if (*factor != 0) here[i] -= lamb_rate(now[0], spec, *size, *length) * update[i];
     });
   }
 }

@@ -54,11 +54,11 @@ DEMIX_HOST_DEVICE Pack<T, width> rounded(const Pack<float, width>& from) {
 
 /// An array from the pool as packs.
 template <int width, class T>
-Pack<T, width>* packed(T* numbers) {
+DEMIX_HOST_DEVICE Pack<T, width>* packed(T* numbers) {
   return reinterpret_cast<Pack<T, width>*>(numbers);
 }
 template <int width, class T>
-const Pack<T, width>* packed(const T* numbers) {
+DEMIX_HOST_DEVICE const Pack<T, width>* packed(const T* numbers) {
   return reinterpret_cast<const Pack<T, width>*>(numbers);
 }
 

@@ -1,6 +1,6 @@
 #include "engine/softmax.h"
 
-#include "engine/cuda/merge_rows.h"
+#include "engine/cuda/sum_rows.h"
 #include "engine/kernels.h"
 
 // A thread takes a row.
@@ -30,8 +30,8 @@ void softmax_cross_entropy(const Tensor& logits, const Tensor& target, Tensor& l
   each(n, [=] DEMIX_DEVICE(int64_t i) {
     row_loss[i] = softmax_cross_entropy_row(z + i * c, t + i * c, c, n, dz + i * c);
   });
-  merge_rows(row_loss, n, 1, Add());
-  each(1, [=] DEMIX_DEVICE(int64_t) { *mean = static_cast<float>(*row_loss / static_cast<double>(n)); });
+  sum_rows(row_loss, n, 1,
+           [=] DEMIX_DEVICE(int64_t, double sum) { *mean = static_cast<float>(sum / static_cast<double>(n)); });
 }
 
 }  // namespace engine::cuda

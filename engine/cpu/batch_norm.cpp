@@ -23,8 +23,7 @@ int64_t pixels_per_chunk(int64_t c) {
 
 /// What is summed over pixels: a row of sums for every chunk of them.
 struct Sums {
-  Sums(int64_t pixels, int64_t c)
-      : chunk(pixels_per_chunk(c)), chunks((pixels + chunk - 1) / chunk), rows({chunks, c}) {}
+  Sums(int64_t pixels, int64_t c) : chunk(pixels_per_chunk(c)), chunks(divide_up(pixels, chunk)), rows({chunks, c}) {}
   float* row_of(int64_t pixel) { return rows.data() + pixel / chunk * rows.shape()[1]; }
 
   int64_t chunk, chunks;

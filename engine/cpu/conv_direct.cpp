@@ -90,7 +90,7 @@ void parallel_products(int64_t n, int64_t grain, const PackedWeights& weights, i
   const int64_t panels = weights.panels(),
                 tiles = gather_pixels / tile_rows(weights.panel(0).vectors) * panels * groups;
   constexpr int64_t enough = 32;
-  const int64_t chunks = (n + grain - 1) / grain, slices = std::clamp<int64_t>(enough / chunks, 1, panels);
+  const int64_t chunks = divide_up(n, grain), slices = std::clamp<int64_t>(enough / chunks, 1, panels);
   parallel_for(chunks * slices, 1, [&](int64_t task, int64_t) {
     const int64_t begin = task / slices * grain, slice = task % slices;
     Prefetch ahead;
@@ -207,7 +207,7 @@ void backward_weight(const Tensor& dy, const Tensor& x, const Conv2dSpec& spec, 
   while (parts > 1 && (parts > pixels || parts * sum_size > (x.elements() + dy.elements()) / 4)) parts /= 2;
   int64_t across = std::bit_ceil(static_cast<uint64_t>(std::max<int64_t>(1, 2 * threads() / parts))), down = 1;
   while (across > 1 && rows * across > 2 * columns * down) across /= 2, down *= 2;
-  const int64_t panels = Panel::number(columns), all_strips = (rows + strip_rows - 1) / strip_rows;
+  const int64_t panels = Panel::number(columns), all_strips = divide_up(rows, strip_rows);
   across = std::min(across, panels);
   down = std::min(down, all_strips);
   Tensor sums({parts, sum_size});

@@ -34,8 +34,6 @@ constexpr int kernel = 3, taps = kernel * kernel;
 constexpr int sweep_rows = 4;            // of the output in one sweep
 constexpr int64_t slice_channels = 128;  // that a thread works on: runs of memory that are long enough to be fetched
 
-int64_t divide_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
-
 /// Channel J of each group, repeated over the group.
 template <int Size, int J, int... Lane>
 inline Vector spread(const float* x, std::integer_sequence<int, Lane...>) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "engine/cpu/vector.h"
 #include "engine/parallel.h"
 #include "engine/tensor.h"
 
@@ -30,9 +31,9 @@ class Prefetch {
     const bool whole = channels == c;  // then all pixels are one run of memory
     run_ = tensor.data() + from * c + first;
     stride_ = c;
-    lines_ = ((whole ? count : 1) * channels + line - 1) / line;
+    lines_ = divide_up((whole ? count : 1) * channels, line);
     left_ = (whole ? 1 : count) * lines_;
-    share_ = (left_ + calls - 1) / calls;
+    share_ = divide_up(left_, calls);
   }
 
   void next() {

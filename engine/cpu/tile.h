@@ -35,10 +35,10 @@ struct Panel {
   Panel(int64_t index, int64_t columns)
       : begin(index * panel_width),
         count(std::min(panel_width, columns - begin)),
-        vectors(static_cast<int>((count + lanes - 1) / lanes)) {}
+        vectors(static_cast<int>(divide_up(count, lanes))) {}
 
   int64_t width() const { return vectors * lanes; }
-  static int64_t number(int64_t columns) { return (columns + panel_width - 1) / panel_width; }
+  static int64_t number(int64_t columns) { return divide_up(columns, panel_width); }
 };
 
 /// Calls run.template operator()<V>() with V = vectors, so that V is known where the code is compiled.

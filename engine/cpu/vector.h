@@ -46,6 +46,7 @@ inline void transpose(Vector (&rows)[lanes]) {
   if constexpr (2 * Step < lanes) transpose<2 * Step>(rows);
 }
 
-constexpr int64_t round_up(int64_t n, int64_t multiple) { return (n + multiple - 1) / multiple * multiple; }
+constexpr int64_t divide_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
+constexpr int64_t round_up(int64_t n, int64_t multiple) { return divide_up(n, multiple) * multiple; }
 
 }  // namespace engine::cpu

@@ -211,7 +211,7 @@ void backward_data(const Tensor& dy, const Tensor& weight, const Conv2dSpec& spe
     using Direction = typename Stride::BackwardData;
     const Shape& in = dx.shape();
     constexpr int64_t shrink = Direction::output_step / tile_size;
-    const Tiles tiles({in[0], (in[1] + shrink - 1) / shrink, (in[2] + shrink - 1) / shrink, in[3]});
+    const Tiles tiles({in[0], divide_up(in[1], shrink), divide_up(in[2], shrink), in[3]});
     const int64_t pad = spec.stride == 1 ? 2 - spec.pad : 0;
     Convolution<Stride, Direction, decltype(find)>(dy, find, pad, accumulate, tiles, dx).run();
   });

@@ -48,9 +48,7 @@ void with_stride(int64_t stride, Run run) {
 /// The 4x4 tiles of an output (n, oh, ow, oc), counted image by image and row by row.
 struct Tiles {
   explicit Tiles(const Shape& y)
-      : rows((y[1] + tile_size - 1) / tile_size),
-        columns((y[2] + tile_size - 1) / tile_size),
-        count(y[0] * rows * columns) {}
+      : rows(divide_up(y[1], tile_size)), columns(divide_up(y[2], tile_size)), count(y[0] * rows * columns) {}
 
   Walk from(int64_t tile) const { return {tile, rows, columns}; }
 

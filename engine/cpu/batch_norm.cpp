@@ -73,20 +73,13 @@ T get(const float* from) {
   else return *from;
 }
 
-void put(float* to, Vector value) { store(to, value); }
-void put(float* to, float value) { *to = value; }
+void put(float* to, Vector value, Write write = Write::over) { store(to, value, write); }
+void put(float* to, float value, Write = Write::over) { *to = value; }
 
-/// How a result is written: past the cache where it would not stay there.
-struct Result {
-  explicit Result(const Tensor& y) : past_cache(outgrows_cache(y) && y.shape().last() % lanes == 0) {}
-  void put(float* to, Vector value) const {
-    if (past_cache) store_past_cache(to, value);
-    else store(to, value);
-  }
-  void put(float* to, float value) const { *to = value; }
-
-  bool past_cache;
-};
+/// The fastest way to write a result from its first number to its last; past the cache in whole, aligned vectors only.
+Write way_to_write(const Tensor& y) {
+  return outgrows_cache(y) && y.shape().last() % lanes == 0 ? Write::past_cache : Write::over;
+}
 
 /// to[k] = the sum over a run of what belongs to channel k.
 void fold(const std::vector<float>& run, int64_t c, float* to) {
@@ -153,7 +146,7 @@ void square_runs(int64_t count, const float* x, const float* mean, float* sums) 
 
 template <bool Residual, After after, int R>
 void apply_runs(int64_t count, const float* x, const float* residual, const float* scale, const float* shift,
-                float leak, float* y, const Result& result) {
+                float leak, float* y, Write write) {
   for_numbers(count, [&]<class T>(int64_t k) {
     const T by = get<T>(scale + k), add = get<T>(shift + k);
     for (int r = 0; r < R; ++r) {
@@ -162,7 +155,7 @@ void apply_runs(int64_t count, const float* x, const float* residual, const floa
       if constexpr (Residual) value += get<T>(residual + i);
       if constexpr (after == After::relu) value = value < 0 ? T{} : value;
       if constexpr (after == After::leaky_relu) value = value < 0 ? leak * value : value;
-      result.put(y + i, value);
+      put(y + i, value, write);
     }
   });
 }
@@ -196,14 +189,14 @@ void add_runs(int64_t count, const float* dy, const float* x, const float* scale
 /// The same where dy is masked by y, and written as the residual's gradient.
 template <After after, int R>
 void add_residual_runs(int64_t count, const float* dy, const float* x, const float* y, float leak, const float* mean,
-                       float* slopes, float* products, float* dresidual, const Result& result) {
+                       float* slopes, float* products, float* dresidual, Write write) {
   for_numbers(count, [&]<class T>(int64_t k) {
     const T m = get<T>(mean + k);
     T slope = get<T>(slopes + k), product = get<T>(products + k);
     for (int r = 0; r < R; ++r) {
       const int64_t i = r * count + k;
       const T g = masked<after>(get<T>(dy + i), get<T>(y + i), leak);
-      result.put(dresidual + i, g);
+      put(dresidual + i, g, write);
       slope += g;
       product += g * (get<T>(x + i) - m);
     }
@@ -215,14 +208,14 @@ void add_residual_runs(int64_t count, const float* dy, const float* x, const flo
 /// dx = dy scale + (x - mean) by_x + constant
 template <After after, int R>
 void backward_runs(int64_t count, const float* dy, const float* x, const float* scale, const float* shift, float leak,
-                   const float* mean, const float* by_x, const float* constant, float* dx, const Result& result) {
+                   const float* mean, const float* by_x, const float* constant, float* dx, Write write) {
   for_numbers(count, [&]<class T>(int64_t k) {
     const T by = get<T>(scale + k), add = get<T>(shift + k), m = get<T>(mean + k);
     const T slope = get<T>(by_x + k), offset = get<T>(constant + k);
     for (int r = 0; r < R; ++r) {
       const int64_t i = r * count + k;
       const T value = get<T>(x + i), g = masked<after>(get<T>(dy + i), value * by + add, leak);
-      result.put(dx + i, g * by + ((value - m) * slope + offset));
+      put(dx + i, g * by + ((value - m) * slope + offset), write);
     }
   });
 }
@@ -230,12 +223,13 @@ void backward_runs(int64_t count, const float* dy, const float* x, const float* 
 /// y = f(x scale + shift + residual)
 void apply(const Tensor& x, const Tensor& residual, const Affine& affine, const BatchNormSpec& spec, Tensor& y) {
   const int64_t c = x.shape().last();
+  const Write write = way_to_write(y);
   with_constant(residual.defined(), [&]<bool Residual>() {
     with_after(spec, [&]<After after>() {
       parallel_for(x.elements() / c, pixels_per_chunk(c), [&](int64_t begin, int64_t end) {
         for_runs(begin, end, c, [&]<int R>(int64_t i, int64_t count) {
           apply_runs<Residual, after, R>(count, x.data() + i, Residual ? residual.data() + i : nullptr,
-                                         affine.scale.data(), affine.shift.data(), spec.leak, y.data() + i, Result(y));
+                                         affine.scale.data(), affine.shift.data(), spec.leak, y.data() + i, write);
         });
       });
     });
@@ -307,6 +301,7 @@ void batch_norm_backward(const Tensor& dy, const Tensor& x, const Tensor& y, con
   const std::vector<float> means = repeat(mean.data(), c);
   const float *scale = affine.scale.data(), *shift = affine.shift.data(), *m = means.data();
   const bool residual = dresidual.defined();
+  const Write write = way_to_write(dx);  // also the residual's gradient, of the same shape
 
   Sums slopes(pixels, c), products(pixels, c);  // sums of dy and of dy (x - mean)
   with_after(spec, [&]<After after>() {
@@ -316,7 +311,7 @@ void batch_norm_backward(const Tensor& dy, const Tensor& x, const Tensor& y, con
         const float *g = dy.data() + i, *value = x.data() + i;
         if (residual) {
           add_residual_runs<after, R>(count, g, value, y.data() + i, spec.leak, m, slope.data(), product.data(),
-                                      dresidual.data() + i, Result(dresidual));
+                                      dresidual.data() + i, write);
         } else {
           add_runs<after, R>(count, g, value, scale, shift, spec.leak, m, slope.data(), product.data());
         }
@@ -353,7 +348,7 @@ void batch_norm_backward(const Tensor& dy, const Tensor& x, const Tensor& y, con
     parallel_for(pixels, pixels_per_chunk(c), [&](int64_t begin, int64_t end) {
       for_runs(begin, end, c, [&]<int R>(int64_t i, int64_t count) {
         backward_runs<after, R>(count, slope + i, x.data() + i, scale, shift, spec.leak, m, by_x.data(),
-                                constant.data(), dx.data() + i, Result(dx));
+                                constant.data(), dx.data() + i, write);
       });
     });
   });

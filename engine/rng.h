@@ -14,9 +14,12 @@ DEMIX_HOST_DEVICE inline std::array<uint32_t, 4> philox4x32(std::array<uint32_t,
                                                             std::array<uint32_t, 2> key) {
   for (int round = 0; round < 10; ++round) {
     const uint64_t even = uint64_t{0xD2511F53} * counter[0], odd = uint64_t{0xCD9E8D57} * counter[2];
-    counter = {static_cast<uint32_t>(odd >> 32) ^ counter[1] ^ key[0], static_cast<uint32_t>(odd),
-               static_cast<uint32_t>(even >> 32) ^ counter[3] ^ key[1], static_cast<uint32_t>(even)};
-    key = {key[0] + 0x9E3779B9, key[1] + 0xBB67AE85};
+    counter[0] = static_cast<uint32_t>(odd >> 32) ^ counter[1] ^ key[0];
+    counter[1] = static_cast<uint32_t>(odd);
+    counter[2] = static_cast<uint32_t>(even >> 32) ^ counter[3] ^ key[1];
+    counter[3] = static_cast<uint32_t>(even);
+    key[0] += 0x9E3779B9;
+    key[1] += 0xBB67AE85;
   }
   return counter;
 }

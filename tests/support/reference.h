@@ -30,9 +30,10 @@ struct Array {
 
  private:
   size_t index(int64_t i, int64_t j, int64_t k, int64_t l) const {
-    const int64_t at[] = {i, j, k, l};
-    int64_t offset = 0;
-    for (int d = 0; d < shape.rank(); ++d) offset = offset * shape[d] + at[d];
+    int64_t offset = i;
+    if (shape.rank() > 1) offset = offset * shape[1] + j;
+    if (shape.rank() > 2) offset = offset * shape[2] + k;
+    if (shape.rank() > 3) offset = offset * shape[3] + l;
     return static_cast<size_t>(offset);
   }
 };

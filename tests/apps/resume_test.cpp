@@ -152,8 +152,8 @@ TEST_CASE("a run that goes back where numbers are not finite comes to the same b
 TEST_CASE("after a good stretch it is not the tenth trouble any more") {
   const Scratch scratch("troubles");
   const std::string exploding =
-      "--threads 1 --shapes-train 600 --shapes-test 60 -b 20 --epochs 3 --momentum 0 --lr 0.1 --wd 1000 --sched step "
-      "--decay-epochs 1 --decay-rate 0.001 --on-nan rollback ";
+      "--threads 1 --shapes-train 600 --shapes-test 60 -b 20 --epochs 3 --model linear --momentum 0 --lr 0.1 --wd 1000 "
+      "--sched step --decay-epochs 1 --decay-rate 0.001 --on-nan rollback ";
   const Outcome run = run_program("train_cifar", exploding + "--experiment x", scratch);
   REQUIRE_MESSAGE(run.exit_code == 0, run.err);
   CHECK(run.err.find("is not finite: back to what step 0 came to") != std::string::npos);
@@ -327,7 +327,8 @@ TEST_CASE("a state that cannot be written leaves the one before it, from which t
 
 TEST_CASE("what cannot be resumed is refused in one line, and nothing is changed") {
   const Scratch scratch("refused");
-  REQUIRE(run_program("train_cifar", short_run + "--experiment whole", scratch).exit_code == 0);
+  const std::string linear_run = short_run + "--model linear ";
+  REQUIRE(run_program("train_cifar", linear_run + "--experiment whole", scratch).exit_code == 0);
   const fs::path folder = scratch.path / "output/whole", state = folder / "last.state.safetensors";
   const std::string summary = content(folder / "summary.csv"), weights = content(folder / "last.safetensors");
   const auto refused = [&](const std::string& arguments, int code, const std::string& part,
@@ -342,12 +343,12 @@ TEST_CASE("what cannot be resumed is refused in one line, and nothing is changed
   };
   refused("--resume output/whole --lr 0.2", 2,
           "--lr 0.2: the run was started with 0.01; one that is resumed goes on as");
-  refused("--resume output/whole --model linear", 2, "--model linear: the run was started with resnet20");
+  refused("--resume output/whole --model resnet20", 2, "--model resnet20: the run was started with linear");
   refused("--resume output/whole --experiment other", 2, "--experiment other: the run in output/whole goes on in its");
   refused("--resume output/whole --shapes-seed 3", 2, "--shapes-seed 3: the run was started with ");
   refused("--resume output/whole --init-checkpoint x", 2, "--init-checkpoint x: the run was started without; one that");
   refused("--resume output", 1, "output: holds no state of a training to go on from");
-  refused(short_run + "--experiment whole", 1,
+  refused(linear_run + "--experiment whole", 1,
           "exists already and is left as it is; choose another --experiment, or go on in it with --resume auto");
   refused("--resume output/whole", 1, "output/whole: another process is training in it", "flock output/whole");
   std::string bytes = content(state);
@@ -362,7 +363,7 @@ TEST_CASE("what cannot be resumed is refused in one line, and nothing is changed
   const std::string kept =
       "but no state to go on from; choose another --experiment; try --resume "
       "output/whole/checkpoint-3.state.safetensors\n";
-  refused(short_run + "--experiment whole --resume auto", 1, kept);
+  refused(linear_run + "--experiment whole --resume auto", 1, kept);
   refused("--resume output/whole", 1,
           "holds no state of a training to go on from; try --resume output/whole/checkpoint-3.state.safetensors\n");
   refused("--resume nothing", 1, "nothing: does not exist");
@@ -374,7 +375,8 @@ TEST_CASE("what cannot be resumed is refused in one line, and nothing is changed
         "program trains on\n");
   fs::create_directory(scratch.path / "output/mine");
   std::ofstream(scratch.path / "output/mine/notes.txt") << "mine";
-  refused(short_run + "--experiment mine --resume auto", 1, "output/mine: holds notes.txt, but no state to go on from");
+  refused(linear_run + "--experiment mine --resume auto", 1,
+          "output/mine: holds notes.txt, but no state to go on from");
 
   // Where there is nothing to go on with, auto starts anew; also where a run was killed before it came to anything.
   fs::create_directories(scratch.path / "output/fresh/images");
@@ -382,7 +384,7 @@ TEST_CASE("what cannot be resumed is refused in one line, and nothing is changed
     std::ofstream(scratch.path / "output/fresh" / name) << "";
   }
   std::ofstream(scratch.path / "output/fresh/summary.csv") << "epoch,train_loss\n";
-  const Outcome fresh = run_program("train_cifar", short_run + "--experiment fresh --resume auto", scratch);
+  const Outcome fresh = run_program("train_cifar", linear_run + "--experiment fresh --resume auto", scratch);
   CHECK(fresh.exit_code == 0);
   CHECK((content(scratch.path / "output/fresh/last.safetensors") == weights));
 }

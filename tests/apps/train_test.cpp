@@ -199,7 +199,7 @@ TEST_CASE("bad input is one line and a non-zero exit code, before any run folder
            {"--mix mixup --mix-switch-prob 0.3", 2, "mix-switch-prob: for two policies"},
            {"--mix mixup --mix-mode image", 2, "unknown mode 'image': known: batch, elem"},
            {"--mix mixup -b 1", 2, "a batch of one image has no partner to offer"},
-           {"--mix manifoldmix --model linear", 1,
+           {"--shapes-train 40 --shapes-test 20 -b 20 --mix manifoldmix --model linear", 1,
             "manifoldmix mixes in stages 0 to 2 of a network, and this one has 0"},
            {"--loss dm --dm-eta -1", 2, "--dm-eta: '-1' is not a number from 0"},
            {"--loss dm --dm-eta nan", 2, "--dm-eta"},
@@ -233,9 +233,10 @@ TEST_CASE("bad input is one line and a non-zero exit code, before any run folder
            {"--dataset cifar10", 1, "--data-dir is needed"},
            {"--dataset cifar10 --data-dir nowhere", 1, "nowhere is not a folder"},
            {"--dataset cifar10 --data-dir empty", 1, "data_batch_1.bin: No such file or directory"},
-           {"--shapes-train 100 --batch-size 200", 1, "do not fill one batch of 200"},
-           {"--output file", 1, "file: the output folder cannot be made"},
-           {"--output /proc/nothing", 1, "/proc/nothing: the output folder cannot be made"},
+           {"--shapes-train 100 --shapes-test 20 --batch-size 200", 1, "do not fill one batch of 200"},
+           {"--shapes-train 40 --shapes-test 20 -b 20 --output file", 1, "file: the output folder cannot be made"},
+           {"--shapes-train 40 --shapes-test 20 -b 20 --output /proc/nothing", 1,
+            "/proc/nothing: the output folder cannot be made"},
        }) {
     CAPTURE(bad.arguments);
     const Outcome run = run_program("train_cifar", std::string(bad.arguments) + " --max-steps 1", scratch);

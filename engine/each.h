@@ -37,9 +37,9 @@ void each(int64_t n, const Body& body) {
 
 template <class Body>
 void each(int64_t n, const Body& body) {
-  if (simulated::recording()) return simulated::record([n, body] { each(n, body); });
-  const simulated::Running running;
-  for (int64_t i = n - 1; i >= 0; --i) body(i);
+  simulated::begin([n, body] {
+    for (int64_t i = n - 1; i >= 0; --i) body(i);
+  });
 }
 
 #endif

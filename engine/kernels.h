@@ -35,7 +35,7 @@ namespace engine::kernel {
 inline Device device_of(const Tensor& tensor) { return tensor.device(); }
 inline Device device_of(const Tensors& list) { return list.empty() ? Device::cpu : list.front().device(); }
 
-/// A kernel of each backend, called by the device of the first tensor.
+/// A kernel of each backend, called by the device of the first tensor, or the first of a list.
 template <class First, class... Rest>
 struct ByDevice {
   using Kernel = void (*)(const First& first, Rest... rest);
@@ -161,8 +161,8 @@ KERNEL(log_softmax_backward, const Tensor& dy, const Tensor& y, Tensor& dx)
 KERNEL(softmax_cross_entropy, const Tensor& logits, const Tensor& target, Tensor& loss, Tensor& dlogits)
 
 // Training. Parameters come as lists, with what belongs to them in lists as long: on a GPU one kernel works on all of
-// them. What a step is told anew each time, or decides last, is in memory of the device: so a recorded step reads it
-// there, and nobody waits for it.
+// them, but for lamb. What a step is told anew each time, or decides last, is in memory of the device: so a recorded
+// step reads it there, and nobody waits for it.
 //   rate (3): the learning rate lr; for Adam 1 / (1 - beta1^step) and 1 / sqrt(1 - beta2^step), steps counted from 1
 //   gate (2): what gradients are multiplied by, 0 where the step changes nothing; and whether all steps are stopped
 

@@ -27,8 +27,8 @@ class Optimizer {
   /// Moves every parameter that has a gradient, and clears the gradients.
   void step(float lr);
 
-  /// The same in parts: what is told anew each time, the learning rate of the next step, which it counts; the work,
-  /// which can be recorded, where a gate lets it through; and clearing the gradients.
+  /// The same in parts: what is told anew each time, the learning rate of the next step, which counts even if it is
+  /// left out; the work, which can be recorded, where a gate lets it through; and clearing the gradients.
   void begin(float lr);
   void move(const Gate& gate);
   void clear_gradients();

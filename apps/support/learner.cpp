@@ -30,6 +30,15 @@ void append(nn::State& all, const std::string& prefix, const nn::State& state) {
   }
 }
 
+/// What is found by doing the work again, or a less exact name where that needs too much memory or finds nothing.
+std::string named(const std::function<std::string()>& find, const char* else_name) {
+  try {
+    if (const std::string found = find(); !found.empty()) return found;
+  } catch (const engine::memory::OutOfMemory&) {
+  }
+  return else_name;
+}
+
 /// The share of the rows of logits (n, classes) whose best class is one of the targets'.
 double known_share(const Tensor& logits, const mixup::Targets& targets) {
   const auto classes = static_cast<int>(logits.shape()[1]);
@@ -72,8 +81,8 @@ Learner::Learner(const TrainingFlags& flags, const data::Dataset& set)
 }
 
 Learner::Outcome Learner::step(double lr, const data::Batch& batch) {
+  ENSURE(pending() == 0, "learner: a step whose outcome is taken at once, while another one is pending");
   begin(lr, 1, [&]() -> const data::Batch& { return batch; });
-  ENSURE(untold() == 1, "learner: a step is to be done before the one before it was told of");
   return outcome();
 }
 
@@ -85,18 +94,22 @@ void Learner::begin(double lr, int64_t batches, const std::function<const data::
     steps_.push_back(std::move(step));
     return;
   }
+  ENSURE(pending() == 0, "learner: a step from several batches, while another one is pending");
   const double share = 1 / static_cast<double>(batches);
+  std::optional<Lesson> last;  // which a GPU may be at while the next one is prepared
   for (int64_t i = 0; i < batches; ++i) {
     Lesson lesson = lesson_of(next());
     const Result result = learn([&] { return forward(lesson); }, lesson.targets, share);
     lesson.logits = Fetch(result.logits), lesson.loss = Fetch(result.loss);
-    tell(lesson, share, step.outcome);
+    if (last) add(*last, share, step.outcome);
+    last = std::move(lesson);
   }
+  add(*last, share, step.outcome);
   step.outcome.batches = batches;
   optimizer_->begin(static_cast<float>(lr));
   update(Tensor::full({1}, static_cast<float>(step.outcome.loss), device_));
   if (step.outcome.not_finite.empty() && !std::isfinite(gate_.norm().item())) {
-    step.outcome.not_finite = gradient_not_finite();
+    step.outcome.not_finite = named([&] { return first_gradient_not_finite(*network_); }, "the norm of the gradients");
   }
   optimizer_->clear_gradients();
   if (!step.outcome.not_finite.empty()) gate_.open();
@@ -104,20 +117,24 @@ void Learner::begin(double lr, int64_t batches, const std::function<const data::
 }
 
 Learner::Outcome Learner::outcome() {
+  ENSURE(pending() > 0, "learner: the outcome of no step");
   Step step = std::move(steps_.front());
   steps_.pop_front();
   if (!step.lesson) return step.outcome;
-  tell(*step.lesson, 1, step.outcome);
+  add(*step.lesson, 1, step.outcome);
   if (step.outcome.not_finite.empty() && !std::isfinite(step.norm.get().item())) {
-    learn([&] { return forward(*step.lesson); }, step.lesson->targets, 1);
-    step.outcome.not_finite = gradient_not_finite();
+    const auto find = [&] {
+      learn([&] { return forward(*step.lesson); }, step.lesson->targets, 1);
+      return first_gradient_not_finite(*network_);
+    };
+    step.outcome.not_finite = named(find, "the norm of the gradients");
     optimizer_->clear_gradients();
   }
   if (step.outcome.not_finite.empty()) return step.outcome;
   // The gate was closed since: those that were begun after it changed nothing.
   engine::kernel::settle(gate_.state(), buffers_, kept_);
   gate_.open();
-  optimizer_->set_steps(optimizer_->steps() - untold());
+  optimizer_->set_steps(optimizer_->steps() - pending());
   for (Step& later : steps_) start(later);
   return step.outcome;
 }
@@ -155,7 +172,7 @@ void Learner::start(Step& step) {
   if (records_ && lesson.plan.stage == 0) recorded = &recorded_[{lesson.targets.count(), lesson.targets.kind}];
   Result result;
   if (recorded && recorded->prepared) {
-    result = run(*recorded, lesson);
+    result = replay(*recorded, lesson);
   } else {
     result = learn([&] { return forward(lesson); }, lesson.targets, 1);
     update(result.loss);
@@ -165,7 +182,7 @@ void Learner::start(Step& step) {
   lesson.logits = Fetch(result.logits), lesson.loss = Fetch(result.loss), step.norm = Fetch(gate_.norm());
 }
 
-Learner::Result Learner::run(Recorded& recorded, const Lesson& lesson) {
+Learner::Result Learner::replay(Recorded& recorded, const Lesson& lesson) {
   const Tensor images = mixup::apply(lesson.plan, lesson.images);
   if (!recorded.recording) {
     engine::memory::release_unused(device_);  // what the first step needed: a recording has memory of its own
@@ -185,25 +202,20 @@ Learner::Result Learner::run(Recorded& recorded, const Lesson& lesson) {
   return recorded.result;
 }
 
-void Learner::tell(Lesson& lesson, double share, Outcome& outcome) {
+void Learner::add(Lesson& lesson, double share, Outcome& outcome) {
   const Tensor &logits = lesson.logits.get(), &loss = lesson.loss.get();
   const bool finite = is_finite(logits);
   outcome.loss += share * (finite ? loss.item() : NAN);
   if (!outcome.not_finite.empty()) return;
   if (!finite) {
     const engine::NoGrad no_grad;
-    outcome.not_finite = first_not_finite(*network_, [&] { forward(lesson); });
-    if (outcome.not_finite.empty()) outcome.not_finite = "a logit";  // once, as it seems
+    const auto find = [&] { return first_not_finite(*network_, [&] { forward(lesson); }); };
+    outcome.not_finite = named(find, "a logit");
   } else if (!std::isfinite(loss.item())) {
     outcome.not_finite = "the loss";
   } else {
     outcome.known += share * known_share(logits, lesson.targets);
   }
-}
-
-std::string Learner::gradient_not_finite() const {
-  const std::string found = first_gradient_not_finite(*network_);
-  return found.empty() ? "the norm of the gradients" : found;
 }
 
 std::string Learner::not_finite_in_test(const Tensor& images) {
@@ -221,7 +233,7 @@ std::string Learner::not_finite_in_test(const Tensor& images) {
 }
 
 nn::State Learner::tensors() const {
-  ENSURE(untold() == 0, "learner: its state was asked for before all steps were told of");
+  ENSURE(pending() == 0, "learner: its state is asked for while a step is pending");
   nn::State all;
   append(all, "network.", state_of(*network_));
   append(all, "optimizer.", optimizer_->memory());

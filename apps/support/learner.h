@@ -40,12 +40,14 @@ class Learner {
   /// One step: learns from a batch.
   Outcome step(double lr, const data::Batch& batch);
 
-  /// The same from several batches, as if they were one. A GPU may still be at it when this returns, and at the steps
-  /// before: of each outcome() tells.
+  /// The same from several batches, as if they were one. A GPU may still be at a step from one batch when this returns;
+  /// before one from several, the outcome of every other has to be taken.
   void begin(double lr, int64_t batches, const std::function<const data::Batch&()>& next);
 
-  /// Of how many steps that were begun it did not tell; and of the first of them, once it is done.
-  int64_t untold() const { return static_cast<int64_t>(steps_.size()); }
+  /// How many steps were begun whose outcome was not taken.
+  int64_t pending() const { return static_cast<int64_t>(steps_.size()); }
+
+  /// Takes the outcome of the first of them, once it is done.
   Outcome outcome();
 
   /// The same text about a test of the network, and of the average, with some of these images; nothing changes.
@@ -59,7 +61,7 @@ class Learner {
   /// The network that is tested: the average where there is one.
   nn::Network& judged() { return average_ ? *average_ : *network_; }
 
-  /// Everything it takes to go on from here, besides the number of steps. An Error where a step was not told of.
+  /// Everything it takes to go on from here, besides the number of steps. An Error while a step is pending.
   nn::State tensors() const;
   void set_steps(int64_t steps) { optimizer_->set_steps(steps); }
 
@@ -75,8 +77,8 @@ class Learner {
     engine::Fetch logits = {}, loss = {};
   };
 
-  /// A step that was not told of. Where it may be under way it has its lesson: to find what was not finite in it, or to
-  /// be started again because the one before it was not.
+  /// A pending step. Where it may be under way it has its lesson: to find what was not finite in it, or to be started
+  /// again because the one before it was not.
   struct Step {
     double lr;
     Outcome outcome = {};
@@ -100,16 +102,20 @@ class Learner {
   Lesson lesson_of(const data::Batch& batch) const;
   engine::Variable forward(const Lesson& lesson);
 
-  /// Forward and backward pass, and the update of all that learns.
+  /// Forward and backward pass.
   Result learn(const std::function<engine::Variable()>& forward, const mixup::Targets& targets, double share);
+
+  /// The update of all that learns, if all is finite.
   void update(const engine::Tensor& loss);
 
+  /// Begins the work of a step from one batch on a GPU.
   void start(Step& step);
-  Result run(Recorded& recorded, const Lesson& lesson);
 
-  /// Adds what came of a lesson to the outcome of its step; and where a gradient is not finite, which.
-  void tell(Lesson& lesson, double share, Outcome& outcome);
-  std::string gradient_not_finite() const;
+  /// Does a step by its recording, which it makes first where there is none.
+  Result replay(Recorded& recorded, const Lesson& lesson);
+
+  /// Adds what came of a lesson to the outcome of its step.
+  void add(Lesson& lesson, double share, Outcome& outcome);
 
   const engine::Device device_;
   const bool records_;

@@ -125,14 +125,17 @@ MemoryForecast forecast_memory(const TrainingFlags& given, const data::Dataset& 
   }
   const double each = large > small ? (needed[1] - needed[0]) / static_cast<double>(large - small) : 0;
   const double by_image = given.gpu.amp ? each / 2 : each;  // nearly all of it lies between layers
-  const int64_t waiting = 4 * 4 * flags.batch_size * 3 * train_set.size * train_set.size;  // batches of the loader
+  const auto word = static_cast<int64_t>(sizeof(float));
+  const int64_t images = word * flags.batch_size * 3 * train_set.size * train_set.size,
+                waiting = 4 * images;  // batches of the loader
   const auto steps = static_cast<int64_t>(needed[1] - each * static_cast<double>(large) +
                                           by_image * static_cast<double>(flags.batch_size));
   const bool on_gpu = device_of(given) == engine::Device::cuda;
   if (!on_gpu) return {before + waiting + state + steps, 0, by_image};
-  const int64_t resident = data::Resident::bytes(train_set, train_set.augmentation) +
-                           (test_set ? data::Resident::bytes(*test_set, test_set->view) : 0);
-  return {before + waiting + state, steps + resident, by_image};
+  const int64_t resident = data::Resident::bytes(train_set, train_set.augmentation),
+                resident_test = test_set ? data::Resident::bytes(*test_set, test_set->view) : 0,
+                pending = 2 * images;  // of a step that was begun before the one before it was done
+  return {before + (resident > 0 ? 0 : waiting) + state, steps + resident + resident_test + pending, by_image};
 }
 
 int64_t batch_that_fits(const MemoryForecast& forecast, int64_t batch, int64_t memory) {

@@ -126,7 +126,7 @@ class Training {
   /// where it was interrupted. What cannot be tested is not saved, and --on-nan says what happens; false where it stays
   /// so.
   bool keep() {
-    hear();
+    take_outcomes();
     if (saved_ == at_.step) return true;
     if (const std::string what = learner_.not_finite_in_test(batch_.images); !what.empty()) {
       answer(at_.step, what + ", when tested,", "what it came to is not saved");
@@ -140,7 +140,7 @@ class Training {
 
   void stop_if_interrupted() {
     if (!interrupted()) return;
-    hear();
+    take_outcomes();
     progress_.clear();
     const std::string what = saved_ == at_.step ? "" : learner_.not_finite_in_test(batch_.images);
     if (saved_ != at_.step && what.empty()) save();
@@ -159,20 +159,22 @@ class Training {
   /// One update from as many batches as there are to be.
   void step() {
     at_.lr = schedule_(at_.step++);
-    learner_.begin(at_.lr, std::min(flags_.accumulate, loader_.batches() - at_.batches), [&]() -> const Batch& {
-      loader_.next(batch_);
+    const int64_t together = std::min(flags_.accumulate, loader_.batches() - at_.batches);
+    if (together > 1) take_outcomes();
+    learner_.begin(at_.lr, together, [&]() -> const Batch& {
+      ENSURE(loader_.next(batch_), "the epoch has fewer batches than it should have");
       ++at_.batches;
       return batch_;
     });
-    // A GPU goes on with the next step meanwhile; not where this one may change what the next one starts from.
-    const bool ahead = device_of(flags_) == engine::Device::cuda && !rolls_back();
-    hear(ahead ? 1 : 0);
+    // A GPU may go on with the next step meanwhile; not where this one may change what the next one starts from.
+    const bool ahead = device_of(flags_) == engine::Device::cuda && together == 1 && !rolls_back();
+    take_outcomes(ahead ? 1 : 0);
   }
 
-  /// Takes in what came of the steps but the last ones.
-  void hear(int64_t last = 0) {
-    while (learner_.untold() > last) {
-      const int64_t step = at_.step - learner_.untold() + 1;
+  /// Takes what came of the steps, but for the last `pending` ones.
+  void take_outcomes(int64_t pending = 0) {
+    while (learner_.pending() > pending) {
+      const int64_t step = at_.step - learner_.pending() + 1;
       const Learner::Outcome outcome = learner_.outcome();
       if (std::isfinite(outcome.loss)) {
         at_.loss_sum += static_cast<double>(outcome.batches) * outcome.loss;
@@ -219,7 +221,7 @@ class Training {
     while (at_.step < last_step) {
       step();
       const bool logs = at_.step % flags_.log_interval == 0 || at_.step == last_step;
-      if (logs) hear();
+      if (logs || (at_.step - first_step) % flags_.log_interval == 0) take_outcomes();  // the loss is shown
       progress_.show(
           {at_.epoch + 1, flags_.epochs, at_.step - first_step, last_step - first_step, mean_loss(), at_.lr, speed(),
            static_cast<double>((steps_ - at_.step) * flags_.accumulate * flags_.batch_size) / speed(), waited()});

@@ -62,7 +62,7 @@ void sgd(const Tensors& grad, const SgdSpec& spec, const Tensor& rate, const Ten
     float *pw = w[k].data(), *pv = velocity[k].data();
     parallel_for(w[k].elements(), grain, [=](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; ++i) {
-        const float slope = factor * g[i] + spec.weight_decay * pw[i];
+        const float slope = spec.weight_decay * pw[i] + factor * g[i];
         pv[i] = spec.momentum * pv[i] + slope;
         pw[i] -= lr * (spec.nesterov ? slope + spec.momentum * pv[i] : pv[i]);
       }

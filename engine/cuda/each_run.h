@@ -13,6 +13,9 @@ namespace engine::cuda {
 /// Threads that take neighbouring numbers of a tensor.
 inline constexpr int64_t together = 32;
 
+/// How many runs of a length a tensor is cut into.
+inline int64_t runs_of(const Tensor& tensor, int64_t length) { return (tensor.elements() + length - 1) / length; }
+
 /// Where the numbers of some tensors are, and with them those of other tensors as long, in `lists` lists of tensors.
 /// They are cut into runs: of one tensor each, and of the same length but for its last.
 template <int lists>
@@ -32,7 +35,7 @@ struct Runs {
         at[k][list] = const_cast<float*>(tensor.data());
         size[k] = tensor.elements();
       }
-      first[k + 1] = first[k] + (size[k] + length - 1) / length;
+      first[k + 1] = first[k] + runs_of((*from[0])[begin + static_cast<size_t>(k)], length);
     }
   }
 
@@ -73,17 +76,17 @@ int64_t each_run(const std::array<const Tensors*, lists>& from, int64_t numbers,
 /// How many threads each_run() would have.
 inline int64_t threads_of(const Tensors& tensors, int64_t numbers) {
   int64_t threads = 0;
-  for (const Tensor& tensor : tensors) {
-    threads += (tensor.elements() + together * numbers - 1) / (together * numbers) * together;
-  }
+  for (const Tensor& tensor : tensors) threads += together * runs_of(tensor, together * numbers);
   return threads;
 }
 
-/// Calls body(at, i) for every number: at[0][i], at[1][i], ...
+/// Calls body(gate[0], at, i) for every number: at[0][i], at[1][i], ...
 template <int lists, class Body>
-void each_number(const std::array<const Tensors*, lists>& from, const Body& body) {
+void each_number(const Tensor& gate, const std::array<const Tensors*, lists>& from, const Body& body) {
+  const float* state = gate.data();
   each_run<lists>(from, 8, [=] DEMIX_DEVICE(float* const* at, int64_t begin, int64_t end, int64_t) {
-    for (int64_t i = begin; i < end; i += together) body(at, i);
+    const float factor = *state;
+    for (int64_t i = begin; i < end; i += together) body(factor, at, i);
   });
 }
 

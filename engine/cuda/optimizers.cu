@@ -35,27 +35,25 @@ void admit(const Tensor& norm, const Tensor& loss, float most, Tensor& gate) {
 }
 
 void settle(const Tensor& gate, Tensors& values, Tensors& kept) {
-  const float* open = gate.data();
-  each_number<2>({&values, &kept}, [=] DEMIX_DEVICE(float* const* at, int64_t i) {
-    if (*open != 0) at[1][i] = at[0][i];
+  each_number<2>(gate, {&values, &kept}, [=] DEMIX_DEVICE(float factor, float* const* at, int64_t i) {
+    if (factor != 0) at[1][i] = at[0][i];
     else at[0][i] = at[1][i];
   });
 }
 
 void lerp(const Tensors& x, float weight, const Tensor& gate, Tensors& y) {
-  const float* open = gate.data();
-  each_number<2>({&x, &y}, [=] DEMIX_DEVICE(float* const* at, int64_t i) {
-    if (*open != 0) at[1][i] += weight * (at[0][i] - at[1][i]);
+  each_number<2>(gate, {&x, &y}, [=] DEMIX_DEVICE(float factor, float* const* at, int64_t i) {
+    if (factor != 0) at[1][i] += weight * (at[0][i] - at[1][i]);
   });
 }
 
 void sgd(const Tensors& grad, const SgdSpec& spec, const Tensor& rate, const Tensor& gate, Tensors& w,
          Tensors& velocity) {
-  const float *lr = rate.data(), *factor = gate.data();
-  each_number<3>({&grad, &w, &velocity}, [=] DEMIX_DEVICE(float* const* at, int64_t i) {
-    if (*factor == 0) return;
+  const float* lr = rate.data();
+  each_number<3>(gate, {&grad, &w, &velocity}, [=] DEMIX_DEVICE(float factor, float* const* at, int64_t i) {
+    if (factor == 0) return;
     float &here = at[1][i], &speed = at[2][i];
-    const float slope = *factor * at[0][i] + spec.weight_decay * here;
+    const float slope = spec.weight_decay * here + factor * at[0][i];
     speed = spec.momentum * speed + slope;
     here -= *lr * (spec.nesterov ? slope + spec.momentum * speed : speed);
   });
@@ -63,25 +61,26 @@ void sgd(const Tensors& grad, const SgdSpec& spec, const Tensor& rate, const Ten
 
 void adamw(const Tensors& grad, const AdamSpec& spec, const Tensor& rate, const Tensor& gate, Tensors& w, Tensors& mean,
            Tensors& square) {
-  const float *now = rate.data(), *factor = gate.data();
+  const float* now = rate.data();
   const Adam adam{spec.beta1, spec.beta2, spec.eps};
-  each_number<4>({&grad, &w, &mean, &square}, [=] DEMIX_DEVICE(float* const* at, int64_t i) {
-    if (*factor == 0) return;
-    const float direction = adam(*factor * at[0][i], now, at[2][i], at[3][i]);
+  each_number<4>(gate, {&grad, &w, &mean, &square}, [=] DEMIX_DEVICE(float factor, float* const* at, int64_t i) {
+    if (factor == 0) return;
+    const float direction = adam(factor * at[0][i], now, at[2][i], at[3][i]);
     at[1][i] = (1 - now[0] * spec.weight_decay) * at[1][i] - now[0] * direction;
   });
 }
 
 void lamb(const Tensors& grad, const AdamSpec& spec, const Tensor& rate, const Tensor& gate, Tensors& w, Tensors& mean,
           Tensors& square) {
-  const float *now = rate.data(), *factor = gate.data();
+  const float *now = rate.data(), *state = gate.data();
   const Adam adam{spec.beta1, spec.beta2, spec.eps};
   Tensors updates;
   for (const Tensor& tensor : w) updates.push_back(Tensor::like(tensor));
-  each_number<5>({&grad, &w, &mean, &square, &updates}, [=] DEMIX_DEVICE(float* const* at, int64_t i) {
-    if (*factor == 0) return;
-    at[4][i] = adam(*factor * at[0][i], now, at[2][i], at[3][i]) + spec.weight_decay * at[1][i];
-  });
+  each_number<5>(gate, {&grad, &w, &mean, &square, &updates},
+                 [=] DEMIX_DEVICE(float factor, float* const* at, int64_t i) {
+                   if (factor == 0) return;
+                   at[4][i] = adam(factor * at[0][i], now, at[2][i], at[3][i]) + spec.weight_decay * at[1][i];
+                 });
   for (size_t k = 0; k < w.size(); ++k) {
     const Scratch<double> norms(2);
     double *size = norms.data(), *length = size + 1;
@@ -90,7 +89,7 @@ void lamb(const Tensors& grad, const AdamSpec& spec, const Tensor& rate, const T
     const float* update = updates[k].data();
     float* here = w[k].data();
     each(w[k].elements(), [=] DEMIX_DEVICE(int64_t i) {
-      if (*factor != 0) here[i] -= lamb_rate(now[0], spec, *size, *length) * update[i];
+      if (*state != 0) here[i] -= lamb_rate(now[0], spec, *size, *length) * update[i];
     });
   }
 }

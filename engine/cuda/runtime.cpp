@@ -102,25 +102,56 @@ struct Pinned {
   }
   void mark() const { CUDA_CHECK(cudaEventRecord(done, stream())); }
   void wait() const { CUDA_CHECK(cudaEventSynchronize(done)); }
+  bool is_done() const {
+    const cudaError_t result = cudaEventQuery(done);
+    if (result != cudaErrorNotReady) CUDA_CHECK(result);
+    return result == cudaSuccess;
+  }
 
   void* memory = nullptr;
   cudaEvent_t done = nullptr;
 };
 
-/// Takes bytes for the GPU out of the caller's hands, so that nobody waits until it has read them: unless as many are
-/// on their way as there are places.
-void upload(const char* from, char* to, size_t bytes) {
-  constexpr size_t places = 16, size = size_t{4} << 20;
-  static std::vector<Pinned> ring;  // never destroyed before the driver
-  static size_t next = 0;
-  for (size_t at = 0; at < bytes; at += size, next = (next + 1) % places) {
-    if (ring.size() <= next) ring.emplace_back(size);
-    const size_t part = std::min(size, bytes - at);
-    ring[next].wait();
-    std::memcpy(ring[next].memory, from + at, part);
-    CUDA_CHECK(cudaMemcpyAsync(to + at, ring[next].memory, part, cudaMemcpyHostToDevice, stream()));
-    ring[next].mark();
+/// Places that bytes for the GPU are taken to, one after the other, so that the caller can go on before it has read
+/// them.
+class Ring {
+ public:
+  explicit Ring(size_t size) : size(size) {}
+
+  void upload(const char* from, char* to, size_t bytes) {
+    for (size_t at = 0; at < bytes; at += size) {
+      const size_t part = std::min(size, bytes - at);
+      const Pinned& place = take();
+      std::memcpy(place.memory, from + at, part);
+      CUDA_CHECK(cudaMemcpyAsync(to + at, place.memory, part, cudaMemcpyHostToDevice, stream()));
+      place.mark();
+    }
   }
+
+  const size_t size;
+
+ private:
+  /// The place that has waited for longest; a new one where the GPU has not read that yet. It waits where these are
+  /// many.
+  const Pinned& take() {
+    constexpr size_t most = 64;
+    if (next_ == places_.size()) next_ = 0;
+    if (places_.empty() || (places_.size() < most && !places_[next_].is_done())) {
+      places_.insert(places_.begin() + static_cast<std::ptrdiff_t>(next_), Pinned(size));
+    }
+    const Pinned& place = places_[next_++];
+    if (!place.is_done()) ++waited;
+    place.wait();
+    return place;
+  }
+
+  std::vector<Pinned> places_;  // in the order of their use, from the next one on
+  size_t next_ = 0;
+};
+
+void upload(const char* from, char* to, size_t bytes) {
+  static Ring small(size_t{64} << 10), large(size_t{4} << 20);
+  (bytes <= small.size ? small : large).upload(from, to, bytes);
 }
 
 }  // namespace

@@ -6,7 +6,8 @@
 
 #include "engine/device.h"
 
-// The GPU as the rest of the engine sees it: runtime.cpp asks CUDA, and simulated.cpp plays a GPU on the CPU.
+// The GPU as the rest of the engine sees it: runtime.cpp asks CUDA, and simulated.cpp plays a GPU on the CPU. For one
+// thread at a time.
 namespace engine::cuda {
 
 /// Why nothing can be computed on a GPU here; empty where it can.
@@ -36,7 +37,7 @@ void fill(float* to, int64_t count, float value);
 /// Returns when all work that was begun is done; an Error where some of it failed.
 void synchronize();
 
-/// How often copy() or synchronize() has made the CPU wait for the GPU.
+/// How often copy() or synchronize() has made the CPU wait for work that was begun.
 int64_t waits();
 
 /// Bytes on their way from the GPU to the CPU, behind all work that was begun before.

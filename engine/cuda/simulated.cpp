@@ -66,83 +66,114 @@ Arena& arena() {
   return *made;
 }
 
-}  // namespace
+/// While one lives the memory can be touched.
+class Running {
+ public:
+  Running() { arena().enter(); }
+  ~Running() { arena().leave(); }
+  Running(const Running&) = delete;
+  Running& operator=(const Running&) = delete;
+};
 
-simulated::Running::Running() { arena().enter(); }
-simulated::Running::~Running() { arena().leave(); }
+}  // namespace
 
 std::string trouble() { return ""; }
 Gpu gpu() { return {"simulated GPU", int64_t{1} << 30, int64_t{1} << 30}; }
 void* allocate(size_t bytes) { return arena().allocate(bytes); }
-void release(void*) {}
 
 namespace {
 
-using Graph = std::vector<std::function<void()>>;
-std::unique_ptr<Graph> recorded;
+using Works = std::vector<std::function<void()>>;
+Works begun;  // and not done yet
+std::unique_ptr<Works> recorded;
 int64_t waited = 0;
 
-void carry(const void* from, void* to, size_t bytes) {
-  const simulated::Running running;
-  std::memcpy(to, from, bytes);
+/// Does all that was begun.
+void finish() {
+  const Running running;
+  for (const auto& work : std::exchange(begun, {})) work();
+}
+
+void refuse_to_record(size_t bytes) {
+  ENSURE(!recorded, "cuda: a copy of ", bytes, " bytes between CPU and GPU cannot be recorded");
 }
 
 }  // namespace
 
-bool simulated::recording() { return recorded != nullptr; }
-void simulated::record(std::function<void()> work) { recorded->push_back(std::move(work)); }
-void start_recording() { recorded = std::make_unique<Graph>(); }
+void simulated::begin(std::function<void()> work) { (recorded ? *recorded : begun).push_back(std::move(work)); }
+
+void release(void*) { finish(); }
+
+void start_recording() { recorded = std::make_unique<Works>(); }
 void* stop_recording() { return recorded.release(); }
 void drop_recording() { recorded.reset(); }
-void destroy(void* graph) { delete static_cast<Graph*>(graph); }
 
 void run(void* graph) {
-  for (const auto& work : *static_cast<Graph*>(graph)) work();
+  simulated::begin([works = static_cast<Works*>(graph)] {
+    for (const auto& work : *works) work();
+  });
+}
+
+void destroy(void* graph) {
+  finish();
+  delete static_cast<Works*>(graph);
 }
 
 void copy(const void* from, bool from_gpu, void* to, bool to_gpu, size_t bytes) {
-  if (simulated::recording()) {
-    ENSURE(from_gpu && to_gpu, "cuda: a copy of ", bytes, " bytes between CPU and GPU cannot be recorded");
-    return simulated::record([=] { copy(from, from_gpu, to, to_gpu, bytes); });
+  if (from_gpu && to_gpu) return simulated::begin([=] { std::memcpy(to, from, bytes); });
+  refuse_to_record(bytes);
+  if (to_gpu) {
+    const auto* first = static_cast<const char*>(from);
+    return simulated::begin(
+        [to, held = std::vector<char>(first, first + bytes)] { std::memcpy(to, held.data(), held.size()); });
   }
-  if (!to_gpu) ++waited;
-  carry(from, to, bytes);
+  synchronize();
+  const Running running;
+  std::memcpy(to, from, bytes);
 }
 
-void synchronize() { ++waited; }
+void synchronize() {
+  ++waited;
+  finish();
+}
+
 int64_t waits() { return waited; }
 
 struct Download::Place {
-  std::vector<char> bytes;
+  std::shared_ptr<std::vector<char>> bytes;
 };
 
 Download::Download(const void* from, size_t bytes) {
-  ENSURE(!simulated::recording(), "cuda: a copy of ", bytes, " bytes between CPU and GPU cannot be recorded");
-  place_ = new Place{std::vector<char>(bytes)};
-  carry(from, place_->bytes.data(), bytes);
+  refuse_to_record(bytes);
+  place_ = new Place{std::make_shared<std::vector<char>>(bytes)};
+  simulated::begin([from, to = place_->bytes] { std::memcpy(to->data(), from, to->size()); });
 }
 
 Download::~Download() { delete place_; }
-const void* Download::wait() { return place_->bytes.data(); }
+
+const void* Download::wait() {
+  finish();
+  return place_->bytes->data();
+}
 
 namespace {
 
-/// Memory of the GPU by address, shape and type, as a recorded kernel knows it.
-struct Place {
-  explicit Place(const Tensor& tensor)
+/// Memory of the GPU by address, shape and type, as a kernel knows it that is done later.
+struct Memory {
+  explicit Memory(const Tensor& tensor)
       : data(const_cast<void*>(tensor.address())), shape(tensor.shape()), type(tensor.dtype()) {}
 
   /// In float32, with which the CPU computes.
   Tensor get() const {
     Tensor copied(shape, Device::cpu, type), here(shape);
-    carry(data, copied.address(), static_cast<size_t>(copied.bytes()));
+    std::memcpy(copied.address(), data, static_cast<size_t>(copied.bytes()));
     cpu::cast(copied, here);
     return here;
   }
   void put(const Tensor& here) const {
     Tensor rounded(shape, Device::cpu, type);
     cpu::cast(here, rounded);
-    carry(rounded.address(), data, static_cast<size_t>(rounded.bytes()));
+    std::memcpy(data, rounded.address(), static_cast<size_t>(rounded.bytes()));
   }
 
   void* data;
@@ -150,16 +181,14 @@ struct Place {
   DType type;
 };
 
-/// Does now or when a recording is run what a library would do, with copies on the CPU: calls kernel(inputs..., y).
+/// Begins what a library would do, with copies on the CPU: kernel(inputs..., y).
 template <class Kernel, class... Inputs>
 void stand_in(Tensor& y, bool reads_y, Kernel kernel, const Inputs&... inputs) {
-  const auto work = [=, to = Place(y), ... from = Place(inputs)] {
+  simulated::begin([=, to = Memory(y), ... from = Memory(inputs)] {
     Tensor result = reads_y ? to.get() : Tensor(to.shape);
     kernel(from.get()..., result);
     to.put(result);
-  };
-  if (simulated::recording()) simulated::record(work);
-  else work();
+  });
 }
 
 }  // namespace

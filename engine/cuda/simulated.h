@@ -7,19 +7,8 @@
 // a program that mistakes it for its own crashes, as it would with a GPU.
 namespace engine::cuda::simulated {
 
-/// While one lives the memory can be touched.
-class Running {
- public:
-  Running();
-  ~Running();
-  Running(const Running&) = delete;
-  Running& operator=(const Running&) = delete;
-};
-
-/// Whether work is recorded now, and not done.
-bool recording();
-
-/// Adds to what is recorded.
-void record(std::function<void()> work);
+/// Begins work: it is done when somebody waits for it, as late as can be, so that a test sees who does not; or it is
+/// recorded.
+void begin(std::function<void()> work);
 
 }  // namespace engine::cuda::simulated

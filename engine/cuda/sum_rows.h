@@ -12,13 +12,13 @@ namespace engine::cuda {
 /// rows alone, so the bits are always the same. It changes the values.
 template <class T, class Finish>
 void sum_rows(T* values, int64_t rows, int64_t c, const Finish& finish) {
-  constexpr int64_t together = 64;
+  constexpr int64_t part = 64;
   constexpr int ahead = 16;  // rows that are read before the first of them is added
-  for (int64_t left = rows, stride = c; left > 0; stride *= together) {
-    const int64_t groups = (left + together - 1) / together;
+  for (int64_t left = rows, stride = c; left > 0; stride *= part) {
+    const int64_t groups = (left + part - 1) / part;
     each(groups * c, [=] DEMIX_DEVICE(int64_t i) {
-      const int64_t group = static_cast<uint32_t>(i) / static_cast<uint32_t>(c), first = group * together;
-      const int count = static_cast<int>(first + together < left ? together : left - first);
+      const int64_t group = static_cast<uint32_t>(i) / static_cast<uint32_t>(c), first = group * part;
+      const int count = static_cast<int>(first + part < left ? part : left - first);
       T* row = values + first * stride + (i - group * c);
       T sum = row[0];
       for (int done = 1; done < count; done += ahead) {

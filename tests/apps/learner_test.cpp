@@ -152,6 +152,30 @@ TEST_CASE("a learner that is filled from a saved state is as it was, also for th
   CHECK((everything(learner) == saved));
 }
 
+TEST_CASE("a step's gradients are clipped as asked") {
+  const data::Dataset set = pictures(32);
+  const Batch batch = batch_of(set);
+  apps::TrainingFlags flags = small_training();
+  flags.model.model = "linear";
+  flags.optimizer = {.momentum = 0};
+  double moved[2];
+  for (const double clip : {0.0, 0.25}) {
+    flags.clip_grad = clip;
+    Learner learner(flags, set);
+    const std::vector<float> before = everything(learner);
+    learner.step(1, batch);
+    std::vector<float> after = everything(learner);
+    double squares = 0;
+    for (int64_t i = 0; i < nn::count_parameters(learner.network()); ++i) {
+      const double by = after[static_cast<size_t>(i)] - before[static_cast<size_t>(i)];
+      squares += by * by;
+    }
+    moved[clip > 0] = std::sqrt(squares);
+  }
+  CHECK(moved[0] > 1);
+  CHECK(moved[1] == doctest::Approx(0.25).epsilon(1e-4));
+}
+
 TEST_CASE("the share of known images counts either class of a mixed one") {
   const data::Dataset set = pictures(32);
   apps::TrainingFlags flags = small_training();

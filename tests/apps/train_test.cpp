@@ -275,6 +275,28 @@ TEST_CASE("on a GPU the programs train, go on and test; where there is none they
   CHECK(run_program("train_cifar", flags + " --epochs 1 --dry-run", scratch).exit_code == 0);
   CHECK(run_program("train_cifar", flags + "-amp --epochs 1 --amp", scratch).exit_code == 0);
   CHECK(content(scratch.path / "output/run-amp/args.yaml").find("amp: true\n") != std::string::npos);
+
+  // Of a training whose weights grow until they are not finite it tells the same as on the CPU, of the same steps.
+  for (const char* on_nan : {"skip", "rollback", "stop"}) {
+    CAPTURE(std::string(on_nan));
+    const auto told_on = [&](const std::string& device) {
+      const Outcome run =
+          run_program("train_cifar",
+                      "--shapes-train 400 --shapes-test 20 -b 20 --epochs 2 --model linear --momentum 0 "
+                      "--lr 0.1 --wd 400 --sched constant --log-interval 7 --recovery-interval 4 "
+                      "--experiment " +
+                          device + on_nan + " --on-nan " + on_nan + " --device " + device,
+                      scratch);
+      std::istringstream lines(run.err);
+      std::string told;
+      for (std::string line; std::getline(lines, line);) told += line.substr(0, line.find("  lr ")) + "\n";
+      return told;
+    };
+    const std::string expected = told_on("cpu");
+    CHECK(expected.find("is not finite") != std::string::npos);
+    CHECK(expected.find("loss") != std::string::npos);
+    CHECK(told_on("cuda") == expected);
+  }
 }
 
 TEST_CASE("args.yaml holds every digit of a number, and the last of two equal flags counts") {

@@ -124,6 +124,36 @@ TEST_CASE("every optimizer moves weights on the GPU as on the CPU, with and with
   }
 }
 
+TEST_CASE("a gate on the GPU lets nothing through from a step that is not finite on, until it is opened") {
+  for (const nn::OptimizerEntry& entry : nn::optimizers()) {
+    CAPTURE(std::string(entry.name));
+    Twins twins("resnet20"), averages("resnet20");
+    const auto optimizer = entry.make(*twins.there, {.weight_decay = 0.01f});
+    nn::Ema ema(*twins.there, *averages.there, 0.5);
+    nn::Gate gate(Device::cuda);
+    const auto step = [&](float loss) {
+      twins.set_gradients(1);
+      gate.admit(optimizer->gradients(), Tensor::full({1}, loss, Device::cuda), INFINITY);
+      optimizer->begin(0.1f);
+      optimizer->move(gate);
+      optimizer->clear_gradients();
+      ema.update(gate);
+      std::vector<float> all;
+      for (const nn::State& state : {state_of(*twins.there), state_of(*averages.there), optimizer->memory()}) {
+        for (const nn::Entry& tensor : state) {
+          for (float value : tensor.variable.value().to_vector()) all.push_back(value);
+        }
+      }
+      return all;
+    };
+    const std::vector<float> good = step(1);
+    CHECK(step(INFINITY) == good);
+    CHECK(step(1) == good);
+    gate.open();
+    CHECK(step(1) != good);
+  }
+}
+
 TEST_CASE("the average of the weights on the GPU is that on the CPU") {
   Twins twins("resnet20"), averages("resnet20");
   nn::Ema here(*twins.here, *averages.here, 0.9), there(*twins.there, *averages.there, 0.9);
@@ -159,6 +189,22 @@ TEST_CASE("every loss and its gradient on the GPU are those on the CPU") {
       engine::backward(engine::scale(expected, 3));
       engine::backward(engine::scale(value, 3));
       CHECK(difference(there.grad(), here.grad()) < 1e-5);
+    }
+  }
+}
+
+TEST_CASE("a loss on the GPU is not finite where a logit is not, whichever it is") {
+  for (const LossVariant& variant : loss_variants()) {
+    for (const float bad : {INFINITY, -INFINITY, NAN}) {
+      for (const int64_t at : {0, 7, 29}) {
+        CAPTURE(std::string(variant.name));
+        CAPTURE(at);
+        Tensor logits = uniform({3, 10}, 1);
+        logits.data()[at] = bad;
+        const mixup::Targets targets{.a = {3, 3, 3}, .b = {4, 4, 4}, .lambda = {0.3f, 1, 0.6f}, .kind = variant.kind};
+        const mixup::Loss loss = mixup::make_loss(variant.name, variant.options);
+        CHECK_FALSE(std::isfinite(loss(Variable(logits.to(Device::cuda)), targets).value().item()));
+      }
     }
   }
 }
@@ -263,6 +309,43 @@ TEST_CASE("what is not finite on the GPU is found, named and left out") {
   CHECK(all() == before);
 }
 
+TEST_CASE(
+    "a step whose gradients are too long to be measured is found on the GPU, too, where logits and loss are finite") {
+  const data::Dataset set = pictures();
+  data::Batch batch = data::first_batch(set, {.batch = 8, .train = true, .seed = 1});
+  std::fill_n(batch.images.data(), batch.images.elements(), 3e38f);
+  for (const char* device : {"cpu", "cuda"}) {
+    apps::TrainingFlags flags = flags_for(device, "none");
+    flags.model.model = "linear";
+    apps::Learner learner(flags, set);
+    for (const nn::Entry& entry : nn::state_of(learner.network())) {
+      Tensor weights = entry.variable.value();
+      weights.copy_from(Tensor::zeros(weights.shape()));
+    }
+    const apps::Learner::Outcome outcome = learner.step(0.1, batch);
+    CHECK(std::isfinite(outcome.loss));
+    CHECK(outcome.not_finite == "the norm of the gradients");
+    CHECK(learner.step(0.1, data::first_batch(set, {.batch = 8, .train = true, .seed = 1})).not_finite.empty());
+  }
+}
+
+TEST_CASE("what the CPU sends arrives, however much it is and whatever becomes of it meanwhile") {
+  Tensor here = uniform({20 << 20}, 1);
+  const std::vector<float> sent = here.to_vector();
+  const Tensor there = here.to(Device::cuda);
+  std::fill_n(here.data(), here.elements(), 0.0f);
+  std::vector<Tensor> small;
+  for (int i = 0; i < 200; ++i) small.push_back(Tensor::from({2}, {1.0f * i, 2.0f * i}).to(Device::cuda));
+  engine::Fetch coming(small[7]);
+  small[7].copy_from(Tensor::from({2}, {0, 0}));
+  CHECK((there.to_vector() == sent));
+  for (int i = 0; i < 200; ++i) {
+    if (i != 7) CHECK(small[static_cast<size_t>(i)].to_vector() == std::vector<float>{1.0f * i, 2.0f * i});
+  }
+  CHECK(coming.get().to_vector() == std::vector<float>{7, 14});
+  CHECK(small[7].to_vector() == std::vector<float>{0, 0});
+}
+
 TEST_CASE("Grad-CAM on the GPU shows what it shows on the CPU") {
   Twins twins("resnet20");
   const Tensor images = uniform({4, 16, 16, 3}, 1);
@@ -294,7 +377,9 @@ TEST_CASE("after the first steps none of them takes new memory, nor waits for th
   }
 }
 
-TEST_CASE("steps that are begun before the ones before them are done, and recorded steps, give the bits of others") {
+TEST_CASE(
+    "steps that are begun before the ones before them are done, and recorded steps, give the bits of others that are "
+    "waited for") {
   const support::Deterministic deterministic;
   const data::Dataset set = pictures();
   data::Loader loader(set, {.batch = 8, .train = true, .seed = 1, .workers = 0});
@@ -313,7 +398,7 @@ TEST_CASE("steps that are begun before the ones before them are done, and record
     std::vector<apps::Learner::Outcome> expected;
     size_t told[2] = {};
     const auto tell = [&](apps::Learner& learner, size_t& next, int64_t last) {
-      while (learner.untold() > last) {
+      while (learner.pending() > last) {
         const apps::Learner::Outcome outcome = learner.outcome(), &right = expected[next++];
         CHECK((outcome.loss == right.loss || (std::isnan(outcome.loss) && std::isnan(right.loss))));
         CHECK(outcome.known == right.known);
@@ -322,10 +407,11 @@ TEST_CASE("steps that are begun before the ones before them are done, and record
     };
     for (int step = 0; step < 8 && loader.next(batch); ++step) {
       if (step == 0 || step == 4 || step == 5) batch.images.data()[7] = NAN;
-      expected.push_back(plain.step(0.05, batch));
+      const double lr = 0.05 / (step + 1);
+      expected.push_back(plain.step(lr, batch));
       CHECK(expected.back().not_finite.empty() == (step != 0 && step != 4 && step != 5));
       for (apps::Learner* learner : {&ahead, &recorded}) {
-        learner->begin(0.05, 1, [&]() -> const data::Batch& { return batch; });
+        learner->begin(lr, 1, [&]() -> const data::Batch& { return batch; });
         tell(*learner, told[learner == &recorded], 1);
       }
       // What is done between two steps, such as a test, must not disturb the recording.
@@ -333,6 +419,8 @@ TEST_CASE("steps that are begun before the ones before them are done, and record
       CHECK(recorded.not_finite_in_test(Tensor::zeros({8, 32, 32, 3})).empty());
     }
     CHECK_THROWS_AS(ahead.tensors(), engine::Error);
+    CHECK_THROWS_AS(ahead.step(0.1, batch), engine::Error);
+    CHECK_THROWS_AS(ahead.begin(0.1, 2, [&]() -> const data::Batch& { return batch; }), engine::Error);
     const nn::State right = plain.tensors();
     for (apps::Learner* learner : {&ahead, &recorded}) {
       tell(*learner, told[learner == &recorded], 0);

@@ -104,7 +104,8 @@ struct Pinned {
   void wait() const { CUDA_CHECK(cudaEventSynchronize(done)); }
   bool is_done() const {
     const cudaError_t result = cudaEventQuery(done);
-    if (result != cudaErrorNotReady) CUDA_CHECK(result);
+    if (result == cudaErrorNotReady) cudaGetLastError();  // else the next check would find it again
+    else CUDA_CHECK(result);
     return result == cudaSuccess;
   }
 

@@ -1,5 +1,6 @@
 #include "engine/optimizers.h"
 
+#include <numeric>
 #include <vector>
 
 #include "engine/parallel.h"
@@ -9,13 +10,19 @@ namespace {
 
 constexpr int64_t grain = 1 << 15;
 
-/// The sum of the squares in double, chunk by chunk, so that it is the same for any number of threads.
+/// The sum of the squares in double, chunk by chunk, so that it is the same for any number of threads; of a chunk in
+/// 16 sums side by side, which need not wait for each other.
 double sum_of_squares(const float* x, int64_t count) {
   std::vector<double> sums(static_cast<size_t>((count + grain - 1) / grain));
   parallel_for(count, grain, [&](int64_t begin, int64_t end) {
-    double sum = 0;
-    for (int64_t i = begin; i < end; ++i) sum += static_cast<double>(x[i]) * x[i];
-    sums[static_cast<size_t>(begin / grain)] = sum;
+    constexpr int64_t together = 16;
+    double parts[together] = {};
+    int64_t i = begin;
+    for (; i + together <= end; i += together) {
+      for (int64_t k = 0; k < together; ++k) parts[k] += static_cast<double>(x[i + k]) * x[i + k];
+    }
+    for (; i < end; ++i) parts[0] += static_cast<double>(x[i]) * x[i];
+    sums[static_cast<size_t>(begin / grain)] = std::accumulate(parts, parts + together, 0.0);
   });
   double total = 0;
   for (double sum : sums) total += sum;

@@ -158,9 +158,9 @@ class Training {
 
   /// One update from as many batches as there are to be.
   void step() {
-    at_.lr = schedule_(at_.step++);
     const int64_t together = std::min(flags_.accumulate, loader_.batches() - at_.batches);
     if (together > 1) take_outcomes();
+    at_.lr = schedule_(at_.step++);
     learner_.begin(at_.lr, together, [&]() -> const Batch& {
       ENSURE(loader_.next(batch_), "the epoch has fewer batches than it should have");
       ++at_.batches;

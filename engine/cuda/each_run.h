@@ -30,12 +30,12 @@ struct Runs {
       : tensors(static_cast<int>(std::min<size_t>(most, from[0]->size() - begin))) {
     first[0] = 0;
     for (int k = 0; k < tensors; ++k) {
+      const size_t tensor = begin + static_cast<size_t>(k);
       for (int list = 0; list < lists; ++list) {
-        const Tensor& tensor = (*from[static_cast<size_t>(list)])[begin + static_cast<size_t>(k)];
-        at[k][list] = const_cast<float*>(tensor.data());
-        size[k] = tensor.elements();
+        at[k][list] = const_cast<float*>((*from[static_cast<size_t>(list)])[tensor].data());
       }
-      first[k + 1] = first[k] + runs_of((*from[0])[begin + static_cast<size_t>(k)], length);
+      size[k] = (*from[0])[tensor].elements();
+      first[k + 1] = first[k] + runs_of((*from[0])[tensor], length);
     }
   }
 
@@ -54,10 +54,9 @@ struct Runs {
 };
 
 /// Calls body(at, begin, end, thread) for every thread: it is to do begin, begin + together, ... up to before end of
-/// the numbers at[0], at[1], ... of a tensor of each list, at most `numbers` of them. Returns how many threads there
-/// are, which are counted from `thread` on.
+/// the numbers at[0], at[1], ... of a tensor of each list, at most `numbers` of them. Threads are counted from 0.
 template <int lists, class Body>
-int64_t each_run(const std::array<const Tensors*, lists>& from, int64_t numbers, const Body& body) {
+void each_run(const std::array<const Tensors*, lists>& from, int64_t numbers, const Body& body) {
   const int64_t length = together * numbers;
   int64_t threads = 0;
   for (size_t begin = 0; begin < from[0]->size(); begin += Runs<lists>::most) {
@@ -70,7 +69,6 @@ int64_t each_run(const std::array<const Tensors*, lists>& from, int64_t numbers,
     });
     threads += together * runs.count();
   }
-  return threads;
 }
 
 /// How many threads each_run() would have.
